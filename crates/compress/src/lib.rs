@@ -1,0 +1,17 @@
+//! Detection, and the compressors: one file or folder per kind of text.
+//!
+//! [`detect`] says what a text is; [`ALL`] lists the compressors; [`compress`] routes a segment to the one that accepts its kind
+//! and weighs the result in tokens. Everything here is pure: no I/O, no clock, no randomness.
+
+mod detect;
+mod json;
+mod log;
+mod weigh;
+
+pub use detect::{Detection, detect};
+pub use weigh::{Outcome, compress};
+
+use headroom_core::Compressor;
+
+/// Every compressor, in the order they are asked.
+pub static ALL: &[&dyn Compressor] = &[&json::SmartCrusher, &log::LogCompressor];

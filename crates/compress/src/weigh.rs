@@ -1,0 +1,61 @@
+//! Routing one segment, and weighing what came back in tokens.
+
+use headroom_core::{Compressed, Compressor, Goal, Kind, Reason, Segment, Shape};
+
+use crate::{ALL, detect};
+
+/// Texts of fewer bytes than this are never touched: no gain there pays for the reader's attention.
+const FLOOR_BYTES: usize = 400;
+
+/// An exact encoding must save at least this many tokens.
+const FLOOR_EXACT: usize = 24;
+
+/// Omissions must save at least this many tokens, trailer included: one retrieval costs about as much.
+const FLOOR_OMITTING: usize = 120;
+
+/// What became of one segment.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What the text was found to be.
+    pub kind: Kind,
+    /// Name of the compressor that was asked, if one was.
+    pub compressor: Option<&'static str>,
+    /// The shorter text, when it is worth sending.
+    pub compressed: Option<Compressed>,
+    /// Why.
+    pub reason: Reason,
+    /// Tokens of the original and of the compressed text; 0 and 0 when nothing was counted.
+    pub tokens: (usize, usize),
+}
+
+/// Detects, compresses and weighs one segment. Total: with nothing to gain the outcome has no text.
+pub fn compress(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+    if segment.text.len() < FLOOR_BYTES {
+        let kind = segment.hints.kind.unwrap_or(Kind::Opaque);
+        return Outcome { kind, compressor: None, compressed: None, reason: Reason::BelowFloor, tokens: (0, 0) };
+    }
+    let kind = detect(segment).kind;
+    let outcome = |compressor: Option<&dyn Compressor>, compressed, reason, tokens| Outcome {
+        kind,
+        compressor: compressor.map(Compressor::name),
+        compressed,
+        reason,
+        tokens,
+    };
+    let Some(compressor) = ALL.iter().copied().find(|compressor| compressor.accepts(kind)) else {
+        return outcome(None, None, Reason::Opaque, (0, 0));
+    };
+    let Some(compressed) = compressor.compress(segment, goal) else {
+        return outcome(Some(compressor), None, Reason::NoGain, (0, 0));
+    };
+    let before = goal.tokens.count(segment.text);
+    let after = goal.tokens.count(&compressed.text);
+    let floor = match compressed.shape {
+        Shape::Exact => FLOOR_EXACT,
+        Shape::Omitting { .. } => FLOOR_OMITTING,
+    };
+    if after + floor > before {
+        return outcome(Some(compressor), None, Reason::NoGain, (before, after));
+    }
+    outcome(Some(compressor), Some(compressed), Reason::Compressed, (before, after))
+}
