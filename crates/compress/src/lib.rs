@@ -6,6 +6,7 @@
 mod detect;
 mod json;
 mod log;
+pub mod repeat;
 mod weigh;
 
 pub use detect::{Detection, detect};
