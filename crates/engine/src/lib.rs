@@ -1,1 +1,6 @@
-//! engine
+//! e
+mod answer;
+mod hints;
+mod policy;
+pub use answer::*;
+pub use policy::*;
