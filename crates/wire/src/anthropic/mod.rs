@@ -1,0 +1,8 @@
+//! Anthropic Messages.
+
+mod request;
+
+pub(crate) use request::outline;
+
+/// Our tool as this dialect spells it.
+pub(crate) const TOOL_DEFINITION: &str = crate::tool::definition!("{", "input_schema", "}");
