@@ -9,7 +9,7 @@ mod log;
 pub mod repeat;
 mod weigh;
 
-pub use detect::{Detection, detect};
+pub use detect::{Detection, Piece, detect, split};
 pub use weigh::{Outcome, compress};
 
 use headroom_core::Compressor;

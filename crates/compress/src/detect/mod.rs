@@ -1,6 +1,10 @@
 //! What a text is (part of ContentRouter). One file per kind; structure decides, and doubt means [`Kind::Opaque`].
 
+mod split;
+
 use headroom_core::{Kind, Segment};
+
+pub use split::{Piece, split};
 
 /// What a text was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
