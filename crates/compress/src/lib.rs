@@ -7,6 +7,7 @@ mod detect;
 mod json;
 mod log;
 pub mod repeat;
+pub mod view;
 mod weigh;
 
 pub use detect::{Detection, Piece, detect, split};

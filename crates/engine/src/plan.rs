@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, compress, split};
-use headroom_core::{Compressed, CountTokens, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
+use headroom_compress::{Outcome, compress, split, view};
+use headroom_core::{Compressed, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
@@ -25,12 +25,10 @@ const FLOOR_REPEAT: usize = 16;
 /// A payload inside user text must be at least this long: below it the reader's trust is worth more than the tokens.
 const PAYLOAD_BYTES: usize = 16 << 10;
 
-/// A string argument of an earlier call is worth indexing from this many bytes on: what an agent wrote, it often reads back.
-const ARGUMENT_BYTES: usize = 400;
-
-/// Client tools and instructions must have at least this many bytes before the retrieval tool is added to them: on a smaller prefix
-/// the definition would cost more than it can earn.
-const OFFER_FROM_BYTES: usize = 6_000;
+/// Tools, instructions and the first message must have at least this many bytes together before the retrieval tool is added to
+/// them: beside a smaller start the definition would cost more than it can earn. They stand in every request of a conversation,
+/// so the decision is the same on each.
+const OFFER_FROM_BYTES: usize = 24_000;
 
 /// What was sent before, for this request: by lineage.
 pub(crate) type Known = HashMap<Lineage, Rendering>;
@@ -122,6 +120,12 @@ impl Plan {
     }
 }
 
+/// The compressor name of a numbered view with fewer numbers.
+const VIEW: &str = "view";
+
+/// The compressor name of references to what stands earlier.
+const REPEAT: &str = "repeat";
+
 /// Names the rendering that records the decision to offer the tool.
 const OFFER: &str = "retrieval-tool";
 
@@ -180,10 +184,10 @@ fn decide_offer(
         return (decided.compressor == OFFER, None);
     }
     let messages: usize = request.messages().iter().map(|message| message.span().len()).sum();
-    let before_messages = request.body().len().saturating_sub(messages);
-    let instructions =
-        request.messages().iter().take_while(|message| message.role() == headroom_wire::Role::Instructions);
-    let prefix = before_messages + instructions.map(|message| message.span().len()).sum::<usize>();
+    let around = request.body().len().saturating_sub(messages);
+    let first_slot = request.slots().first().map_or(0, |slot| slot.message());
+    let opening: usize = request.messages().iter().take(first_slot + 1).map(|message| message.span().len()).sum();
+    let prefix = around + opening;
     let offer = policy.mode == Mode::Standard && policy.offer_retrieval && prefix >= OFFER_FROM_BYTES;
     let compressor = if offer { OFFER.to_owned() } else { String::new() };
     let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
@@ -290,27 +294,18 @@ impl Planner<'_> {
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(text, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
+        let thinned = if hints.editable && repeated.is_none() { self.thinned(text) } else { None };
+        if let Some((view, tokens)) = thinned {
+            return (kind, replaced(Reason::Compressed, VIEW, text, view, tokens));
+        }
         match (repeated, compressed) {
             (Some((folded, tokens)), other) if other.as_ref().is_none_or(|(_, weighed)| tokens.1 <= weighed.1) => {
-                let rendering = Rendering {
-                    reason: Reason::Repeated,
-                    compressor: "repeat".to_owned(),
-                    replacements: vec![Replacement { range: 0..text.len(), text: folded }],
-                    handles: Vec::new(),
-                    tokens: (short(tokens.0), short(tokens.1)),
-                };
-                (kind, rendering)
+                (kind, replaced(Reason::Repeated, REPEAT, text, folded, tokens))
             }
             (_, Some((compressed, tokens))) => {
                 let handles = self.note_original(text, &compressed).into_iter().collect();
-                let rendering = Rendering {
-                    reason: Reason::Compressed,
-                    compressor: outcome.and_then(|outcome| outcome.compressor).unwrap_or_default().to_owned(),
-                    replacements: vec![Replacement { range: 0..text.len(), text: compressed.text }],
-                    handles,
-                    tokens: (short(tokens.0), short(tokens.1)),
-                };
-                (kind, rendering)
+                let compressor = outcome.and_then(|outcome| outcome.compressor).unwrap_or_default();
+                (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, text, compressed.text, tokens) })
             }
             (_, None) => {
                 let reason = outcome.map_or(Reason::Editable, |outcome| outcome.reason);
@@ -330,8 +325,16 @@ impl Planner<'_> {
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.
     fn repeat(&self, label: &str, text: &str) -> Option<(String, (usize, usize))> {
         let folded = self.earlier.fold(label, text)?.text();
-        let tokens = (self.tokenizer.count(text), CountTokens::count(&self.tokenizer, &folded));
+        let folded = view::thin(&folded).unwrap_or(folded);
+        let tokens = (self.tokenizer.count(text), self.tokenizer.count(&folded));
         (tokens.1 + FLOOR_REPEAT <= tokens.0).then_some((folded, tokens))
+    }
+
+    /// A numbered view with fewer numbers, and its tokens before and after, when that is worth it.
+    fn thinned(&self, text: &str) -> Option<(String, (usize, usize))> {
+        let thinned = view::thin(text)?;
+        let tokens = (self.tokenizer.count(text), self.tokenizer.count(&thinned));
+        (tokens.1 + FLOOR_REPEAT <= tokens.0).then_some((thinned, tokens))
     }
 
     /// Adds the slots before `index` to what a reference may point at.
@@ -339,11 +342,15 @@ impl Planner<'_> {
         let from = std::mem::replace(&mut self.indexed, index);
         for (slot, plan) in slots[from..index].iter().zip(&plans[from..]) {
             let call = Call::new(slot.tool(), slot.arguments());
-            for written in slot.arguments().map(long_strings).unwrap_or_default() {
-                self.earlier.add(call.label(), &written, &written);
-            }
             if slot.text().len() >= FLOOR_BYTES {
-                self.earlier.add(call.label(), &visible(slot.text(), &plan.rendering), slot.text());
+                // A thinned view shows every line, and its numbers follow: to a reference it is the view itself.
+                let shown = visible(slot.text(), &plan.rendering);
+                let shown = if matches!(plan.rendering.compressor.as_str(), VIEW | REPEAT) {
+                    view::full(&shown)
+                } else {
+                    shown
+                };
+                self.earlier.add(call.label(), &shown, slot.text());
             }
         }
     }
@@ -356,19 +363,14 @@ impl Planner<'_> {
     }
 }
 
-/// The long strings among a call's arguments: file contents and the like, which the model can see because it wrote them.
-fn long_strings(arguments: &str) -> Vec<String> {
-    if arguments.len() < ARGUMENT_BYTES {
-        return Vec::new();
+/// The rendering of a slot whose whole text was replaced.
+fn replaced(reason: Reason, compressor: &str, text: &str, by: String, tokens: (usize, usize)) -> Rendering {
+    Rendering {
+        compressor: compressor.to_owned(),
+        replacements: vec![Replacement { range: 0..text.len(), text: by }],
+        tokens: (short(tokens.0), short(tokens.1)),
+        ..Rendering::kept(reason)
     }
-    let Ok(serde_json::Value::Object(given)) = serde_json::from_str(arguments) else { return Vec::new() };
-    given
-        .into_iter()
-        .filter_map(|(_, value)| match value {
-            serde_json::Value::String(text) if text.len() >= ARGUMENT_BYTES => Some(text),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Token counts are stored in 32 bits.
