@@ -5,6 +5,7 @@
 
 mod detect;
 mod json;
+mod lines;
 mod log;
 mod weigh;
 
