@@ -15,12 +15,39 @@ struct Signs {
 const SIGNS: &[Signs] = &[
     Signs {
         language: Language::Rust,
-        starts: &["pub fn ", "fn ", "use ", "let ", "impl ", "impl<", "pub struct ", "pub(crate) ", "pub enum ", "mod ", "match ", "#[", "//!"],
+        starts: &[
+            "pub fn ",
+            "fn ",
+            "use ",
+            "let ",
+            "impl ",
+            "impl<",
+            "pub struct ",
+            "pub(crate) ",
+            "pub enum ",
+            "mod ",
+            "match ",
+            "#[",
+            "//!",
+        ],
         ends: &["=> {", "?;", ");", "},"],
     },
     Signs {
         language: Language::Python,
-        starts: &["def ", "class ", "import ", "from ", "self.", "elif ", "except ", "return ", "@", "async def ", "with ", "raise "],
+        starts: &[
+            "def ",
+            "class ",
+            "import ",
+            "from ",
+            "self.",
+            "elif ",
+            "except ",
+            "return ",
+            "@",
+            "async def ",
+            "with ",
+            "raise ",
+        ],
         ends: &["):", "else:", "try:", "self,"],
     },
     Signs {
@@ -30,7 +57,17 @@ const SIGNS: &[Signs] = &[
     },
     Signs {
         language: Language::Java,
-        starts: &["public ", "private ", "protected ", "import java", "package ", "@Override", "final ", "return ", "static "],
+        starts: &[
+            "public ",
+            "private ",
+            "protected ",
+            "import java",
+            "package ",
+            "@Override",
+            "final ",
+            "return ",
+            "static ",
+        ],
         ends: &[") {", ");", "throws IOException {"],
     },
     Signs {
@@ -40,17 +77,50 @@ const SIGNS: &[Signs] = &[
     },
     Signs {
         language: Language::JavaScript,
-        starts: &["const ", "let ", "var ", "function ", "module.exports", "import ", "export ", "return ", "'use strict'", "async "],
+        starts: &[
+            "const ",
+            "let ",
+            "var ",
+            "function ",
+            "module.exports",
+            "import ",
+            "export ",
+            "return ",
+            "'use strict'",
+            "async ",
+        ],
         ends: &["=> {", "});", "function() {", ");"],
     },
     Signs {
         language: Language::C,
-        starts: &["#include ", "#define ", "#ifdef ", "#endif", "static ", "struct ", "typedef ", "return ", "void ", "int "],
+        starts: &[
+            "#include ",
+            "#define ",
+            "#ifdef ",
+            "#endif",
+            "static ",
+            "struct ",
+            "typedef ",
+            "return ",
+            "void ",
+            "int ",
+        ],
         ends: &[") {", ");", "*/"],
     },
     Signs {
         language: Language::Cpp,
-        starts: &["#include ", "namespace ", "template", "std::", "class ", "public:", "private:", "virtual ", "auto ", "using "],
+        starts: &[
+            "#include ",
+            "namespace ",
+            "template",
+            "std::",
+            "class ",
+            "public:",
+            "private:",
+            "virtual ",
+            "auto ",
+            "using ",
+        ],
         ends: &["const {", "override;", ");"],
     },
     Signs {
@@ -60,7 +130,16 @@ const SIGNS: &[Signs] = &[
     },
     Signs {
         language: Language::Php,
-        starts: &["<?php", "namespace ", "use ", "public function ", "private function ", "$this->", "$", "protected function "],
+        starts: &[
+            "<?php",
+            "namespace ",
+            "use ",
+            "public function ",
+            "private function ",
+            "$this->",
+            "$",
+            "protected function ",
+        ],
         ends: &[");", "): void", "];"],
     },
     Signs {
@@ -93,7 +172,8 @@ pub(super) fn language(sample: &Sample<'_>) -> Option<Language> {
 }
 
 fn shebang(line: &str) -> Option<Language> {
-    let interpreter = line.strip_prefix("#!")?.split_whitespace().flat_map(|part| part.rsplit('/').next()).next_back()?;
+    let interpreter =
+        line.strip_prefix("#!")?.split_whitespace().flat_map(|part| part.rsplit('/').next()).next_back()?;
     match interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
         "sh" | "bash" | "zsh" | "dash" => Some(Language::Bash),
         "python" => Some(Language::Python),

@@ -2,9 +2,13 @@
 
 use super::Sample;
 
-/// Whether the text is a unified diff: it has hunk headers, every hunk seen starts with lines of a hunk, and lines that cannot be
-/// part of a diff are few.
+/// Whether the text is a unified diff: it opens as one, it has hunk headers, the hunks seen start with lines of a hunk, and lines that
+/// cannot be part of a diff are few.
 pub(super) fn is_diff(sample: &Sample<'_>) -> bool {
+    let opens = |line: &str| is_header(line) || is_hunk_header(line) || line.starts_with("--- ");
+    if !sample.filled().next().is_some_and(opens) {
+        return false;
+    }
     let hunks = sample.lines.iter().enumerate().filter(|(_, line)| is_hunk_header(line));
     let (mut good, mut bad) = (0, 0);
     for (at, _) in hunks {
@@ -14,7 +18,8 @@ pub(super) fn is_diff(sample: &Sample<'_>) -> bool {
             Some(_) => bad += 1,
         }
     }
-    let inside = sample.count(|line| line.is_empty() || line.starts_with([' ', '+', '-', '\\', '@']) || is_header(line));
+    let inside =
+        sample.count(|line| line.is_empty() || line.starts_with([' ', '+', '-', '\\', '@']) || is_header(line));
     good > bad && inside * 10 >= sample.lines.len() * 9
 }
 
@@ -38,9 +43,28 @@ pub(crate) fn is_hunk_header(line: &str) -> bool {
 /// A line between the hunks of a git diff, or of the commits around it.
 pub(crate) fn is_header(line: &str) -> bool {
     const STARTS: [&str; 22] = [
-        "diff ", "index ", "old mode ", "new mode ", "new file mode ", "deleted file mode ", "similarity index ",
-        "dissimilarity index ", "rename from ", "rename to ", "copy from ", "copy to ", "Binary files ", "GIT binary patch",
-        "Only in ", "commit ", "Author: ", "Date: ", "AuthorDate: ", "Commit: ", "CommitDate: ", "Merge: ",
+        "diff ",
+        "index ",
+        "old mode ",
+        "new mode ",
+        "new file mode ",
+        "deleted file mode ",
+        "similarity index ",
+        "dissimilarity index ",
+        "rename from ",
+        "rename to ",
+        "copy from ",
+        "copy to ",
+        "Binary files ",
+        "GIT binary patch",
+        "Only in ",
+        "commit ",
+        "Author: ",
+        "Date: ",
+        "AuthorDate: ",
+        "Commit: ",
+        "CommitDate: ",
+        "Merge: ",
     ];
     STARTS.iter().any(|start| line.starts_with(start))
 }

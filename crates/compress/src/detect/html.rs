@@ -20,8 +20,8 @@ pub(super) fn is_html(text: &str) -> bool {
 
 fn closes_element(text: &str) -> bool {
     const ELEMENTS: [&str; 20] = [
-        "a", "p", "div", "span", "li", "ul", "ol", "td", "tr", "th", "table", "h1", "h2", "h3", "body", "head", "section", "article",
-        "script", "nav",
+        "a", "p", "div", "span", "li", "ul", "ol", "td", "tr", "th", "table", "h1", "h2", "h3", "body", "head",
+        "section", "article", "script", "nav",
     ];
     text.split_once('>').is_some_and(|(name, _)| ELEMENTS.iter().any(|element| element.eq_ignore_ascii_case(name)))
 }

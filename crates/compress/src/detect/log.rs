@@ -10,17 +10,22 @@ pub(super) fn is_log(sample: &Sample<'_>) -> bool {
 }
 
 fn dated(sample: &Sample<'_>) -> bool {
-    let (mut stamped, mut continued, mut others) = (0_usize, 0_usize, 0_usize);
+    let stamped = |line: &str| stamp::time(line).is_some() || uptime(line).is_some();
+    if !sample.filled().take(3).any(stamped) {
+        return false;
+    }
+    let (mut stamped, mut certain, mut continued, mut others) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let (mut forward, mut backward) = (0_usize, 0_usize);
     let mut last = None;
-    let (mut forward, mut backward, mut changes) = (0_usize, 0_usize, 0_usize);
     for line in sample.filled() {
         match stamp::time(line).or_else(|| uptime(line)) {
             Some(time) => {
                 stamped += 1;
-                if let Some(last) = last {
-                    forward += usize::from(time >= last);
-                    backward += usize::from(time < last);
-                    changes += usize::from(time != last);
+                // A date needs no further proof; a time of day alone may be any column of a table (`ps`).
+                certain += usize::from(stamp::is_dated(line));
+                if stamp::is_leading(line) || uptime(line).is_some() || stamp::is_epoch(line) {
+                    forward += usize::from(last.is_some_and(|last| time >= last));
+                    backward += usize::from(last.is_some_and(|last| time < last));
                 }
                 last = Some(time);
             }
@@ -28,14 +33,11 @@ fn dated(sample: &Sample<'_>) -> bool {
             None => others += 1,
         }
     }
-    // A column that happens to hold times (`ps`) does not move forward with the lines, nor stands it at their start.
-    let moves = forward >= backward * 3 && (changes > 0 || starts_with_date(sample));
-    stamped >= 3 && moves && (stamped + continued) * 10 >= (stamped + continued + others) * 6 && stamped * 10 >= continued
-}
-
-/// Whether lines start with something that holds digits, as dates do.
-fn starts_with_date(sample: &Sample<'_>) -> bool {
-    sample.mostly(60, 3, |line| line.bytes().take(10).filter(u8::is_ascii_digit).count() >= 2)
+    let believed = certain * 2 >= stamped || (forward * 10 >= stamped * 6 && forward >= backward * 4);
+    stamped >= 3
+        && believed
+        && (stamped + continued) * 10 >= (stamped + continued + others) * 6
+        && stamped * 40 >= continued
 }
 
 /// `[   12.345678] ` at the start of a kernel message, in milliseconds.
@@ -43,7 +45,9 @@ fn uptime(line: &str) -> Option<u64> {
     let (seconds, rest) = line.strip_prefix('[')?.split_once('.')?;
     let (fraction, _) = rest.split_once(']')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(fraction) && digits(seconds.trim_start())).then(|| seconds.trim_start().parse::<u64>().ok())?.map(|s| s * 1000)
+    (digits(fraction) && digits(seconds.trim_start()))
+        .then(|| seconds.trim_start().parse::<u64>().ok())?
+        .map(|s| s * 1000)
 }
 
 /// Most lines start with a level, and more than one level occurs or the lines are alike otherwise.
@@ -53,13 +57,13 @@ fn levelled(sample: &Sample<'_>) -> bool {
 
 /// `INFO x`, `[WARN] x`, `ERROR: x`, `D/Tag: x`, `level=info`.
 fn level(line: &str) -> Option<&str> {
-    const LEVELS: [&str; 12] = [
-        "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "FATAL", "CRITICAL", "SEVERE", "PANIC",
-    ];
+    const LEVELS: [&str; 12] =
+        ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "FATAL", "CRITICAL", "SEVERE", "PANIC"];
     let rest = line.trim_start_matches(['[', '<', '(']);
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
     let (word, after) = rest.split_at(end);
-    let found = LEVELS.iter().any(|level| *level == word || (word.eq_ignore_ascii_case(level) && line.len() > rest.len()));
+    let found =
+        LEVELS.iter().any(|level| *level == word || (word.eq_ignore_ascii_case(level) && line.len() > rest.len()));
     let logfmt = word == "level" && after.starts_with('=');
     ((found && after.starts_with([':', ' ', ']', '>', ')', '\t', '-', '|'])) || logfmt).then_some(word)
 }

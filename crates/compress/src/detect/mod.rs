@@ -39,7 +39,7 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Json;
     }
     let sample = Sample::of(text);
-    if sample.binary {
+    if sample.binary || text.trim_start().starts_with("<?xml") {
         return Kind::Opaque;
     }
     if html::is_html(text) {
@@ -68,14 +68,19 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
     if table::is_table(text) {
         return Kind::Table;
     }
-    if let Some(language) = code::language(&sample) {
+    let mixed = sample.lines.iter().any(|line| diff::is_hunk_header(line));
+    if let Some(language) = code::language(&sample).filter(|_| !mixed) {
         return Kind::Code(language);
     }
     if prose::is_prose(&sample) {
         return Kind::Prose;
     }
     // What a shell command printed can be folded where it repeats itself, whatever it is.
-    if origin.is_shell && !origin.is_file { Kind::Command } else { Kind::Opaque }
+    if (origin.is_shell || mixed || command::is_regular(&sample)) && !origin.is_file {
+        Kind::Command
+    } else {
+        Kind::Opaque
+    }
 }
 
 /// Some lines of a text: all of a short one, else its start, a piece of its middle and its end.
@@ -178,7 +183,8 @@ impl<'a> Origin<'a> {
         let words: Vec<&str> = hints.command.map(last_command).unwrap_or_default().split_whitespace().collect();
         let program = words.iter().find(|word| !is_setting(word)).map(|word| word.rsplit('/').next().unwrap_or(word));
         let shows_file = program.is_some_and(|program| {
-            ["cat", "bat", "head", "tail", "sed", "nl", "less", "more", "open", "view", "type", "Get-Content"].contains(&program)
+            ["cat", "bat", "head", "tail", "sed", "nl", "less", "more", "open", "view", "type", "Get-Content"]
+                .contains(&program)
         });
         let of_name = |name: &str| Language::of_extension(name.rsplit_once('.')?.1.trim_matches(['"', '\'']));
         let named = words.iter().skip(1).rev().find_map(|word| of_name(word)).filter(|_| shows_file);
@@ -194,14 +200,17 @@ impl<'a> Origin<'a> {
 /// The last command of a line that prints what is seen: after `cd x &&`, `;`, and before a pipe that only shortens.
 fn last_command(line: &str) -> &str {
     let line = line.lines().next().unwrap_or_default();
-    let last = line.rsplit(['&', ';']).map(str::trim).find(|part| !part.is_empty() && !part.starts_with('>')).unwrap_or(line);
+    let last =
+        line.rsplit(['&', ';']).map(str::trim).find(|part| !part.is_empty() && !part.starts_with('>')).unwrap_or(line);
     last.split('|').next().unwrap_or(last).trim()
 }
 
 /// `NAME=value` before a command, and commands that run another one.
 fn is_setting(word: &str) -> bool {
     ["sudo", "time", "env", "nice", "nohup", "command", "exec"].contains(&word)
-        || word.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+        || word
+            .split_once('=')
+            .is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
 }
 
 #[cfg(test)]

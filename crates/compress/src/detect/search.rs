@@ -15,7 +15,8 @@ pub(super) fn is_search(sample: &Sample<'_>, origin: &Origin<'_>) -> bool {
 
 /// Most lines have a file and a line number, and they are not what a compiler complains about.
 fn is_hits(sample: &Sample<'_>, percent: usize, least: usize) -> bool {
-    let hit = |line: &str| line == "--" || coordinate(line).is_some_and(|found| matches!(found, Coordinate::Full { .. }));
+    let hit =
+        |line: &str| line == "--" || coordinate(line).is_some_and(|found| matches!(found, Coordinate::Full { .. }));
     sample.mostly(percent, least, hit) && !sample.mostly(40, 3, is_diagnostic) || is_headed(sample, least)
 }
 
@@ -32,12 +33,15 @@ fn is_diagnostic(line: &str) -> bool {
     let text = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').trim_start();
     let word = text.split([':', ' ', '[']).next().unwrap_or_default();
     ["error", "warning", "note", "fatal", "info", "help"].contains(&word)
-        || (word.len() >= 3 && word.starts_with(|c: char| c.is_ascii_uppercase()) && word[1..].bytes().all(|b| b.is_ascii_digit()))
+        || (word.len() >= 3
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word[1..].bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Most lines are paths, long rows of `ls`, or branches of a tree.
 fn is_listing(sample: &Sample<'_>, percent: usize, least: usize, asked: bool) -> bool {
-    if sample.mostly(60, 3, |line| is_long_row(line) || line.starts_with("total ")) || sample.mostly(60, 3, is_tree_row) {
+    if sample.mostly(60, 3, |line| is_long_row(line) || line.starts_with("total ")) || sample.mostly(60, 3, is_tree_row)
+    {
         return true;
     }
     let slashes = sample.count(|line| line.contains('/'));
@@ -52,7 +56,9 @@ fn is_path(line: &str) -> bool {
         && name.len() < 300
         && !name.contains("://")
         && name.bytes().any(|byte| byte.is_ascii_alphabetic() || byte >= 0x80)
-        && !name.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b'{' | b'}' | b';' | b'|' | b'=' | b'(' | b')'))
+        && !name.bytes().any(|byte| {
+            matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b'{' | b'}' | b';' | b'|' | b'=' | b'(' | b')')
+        })
         && !name.ends_with([',', '.', '!', '?'])
 }
 

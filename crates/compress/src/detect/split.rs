@@ -64,7 +64,9 @@ fn fenced(text: &str, lines: &[Range<usize>], at: usize) -> Option<(Option<Piece
 /// A run of lines of one kind that starts at line `at`, and the line after it.
 fn run(text: &str, lines: &[Range<usize>], at: usize, attempts: &mut usize) -> Option<(Option<Piece>, usize)> {
     let line = |index: usize| crate::lines::body(&text[lines[index].clone()]);
-    let while_holds = |from: usize, test: &dyn Fn(&str) -> bool| (from..lines.len()).find(|index| !test(line(*index))).unwrap_or(lines.len());
+    let while_holds = |from: usize, test: &dyn Fn(&str) -> bool| {
+        (from..lines.len()).find(|index| !test(line(*index))).unwrap_or(lines.len())
+    };
     let first = line(at);
     let end = if first.starts_with(['{', '[']) && *attempts > 0 && stamp::time(first).is_none() {
         *attempts -= 1;
@@ -83,13 +85,14 @@ fn run(text: &str, lines: &[Range<usize>], at: usize, attempts: &mut usize) -> O
         }
         lines.partition_point(|line| line.end <= end).max(at + 1)
     } else if stamp::time(first).is_some() {
-        while_holds(at + 1, &|line| stamp::time(line).is_some() || line.starts_with([' ', '\t']) || omit::is_frame(line))
-    } else if first.starts_with("diff ") || first.starts_with("--- ") || is_hunk_header(first) {
         while_holds(at + 1, &|line| {
-            is_header(line) || is_hunk_header(line) || line.starts_with([' ', '+', '-', '\\'])
+            stamp::time(line).is_some() || line.starts_with([' ', '\t']) || omit::is_frame(line)
         })
+    } else if first.starts_with("diff ") || first.starts_with("--- ") || is_hunk_header(first) {
+        while_holds(at + 1, &|line| is_header(line) || is_hunk_header(line) || line.starts_with([' ', '+', '-', '\\']))
     } else if [',', '\t', '|', ';'].iter().any(|separator| first.matches(*separator).count() >= 2) {
-        let separator = [b'|', b'\t', b';', b','].into_iter().find(|s| memchr::memchr_iter(*s, first.as_bytes()).count() >= 2)?;
+        let separator =
+            [b'|', b'\t', b';', b','].into_iter().find(|s| memchr::memchr_iter(*s, first.as_bytes()).count() >= 2)?;
         let count = |line: &str| memchr::memchr_iter(separator, line.as_bytes()).count();
         let columns = count(first);
         while_holds(at + 1, &|line| count(line) == columns)

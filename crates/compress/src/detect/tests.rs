@@ -24,7 +24,10 @@ fn structure_is_recognised_without_hints() {
     check(&lines(9, |i| format!("./src/dir{i}/file_{i}.rs")), "search");
     check(&lines(9, |i| format!("test some::path::case_{i} ... ok")), "command");
     check(&lines(9, |i| format!("src/x.c:{i}:5: error: expected ';'")), "command");
-    check("It rained all day. Nobody went out! The plan was simple: stay in, read, and wait for better weather. Would it end?", "prose");
+    check(
+        "It rained all day. Nobody went out! The plan was simple: stay in, read, and wait for better weather. Would it end?",
+        "prose",
+    );
     check(&lines(9, |i| format!("a{i},b,c")), "table");
 }
 

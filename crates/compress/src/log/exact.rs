@@ -1,7 +1,7 @@
 //! The exact encoding of lines that repeat a message with other values, and its decoder.
 //!
 //! ```text
-//! [log, exact. "A=" a line with its {varying parts}; "A x y": that line again with x, y; " part as above; '12 as above but
+//! [lines: "A=" a line with its {varying parts}; "A x y": that line again with x, y; " part as above; '12 as above but
 //! for this end; rest as above; =3 three more times]
 //! A=081109 {203615} {148} INFO dfs.DataNode: PacketResponder {1} for block {blk_388} terminating
 //! A 203807 222 0 blk_695
@@ -25,9 +25,10 @@ const NAMES: usize = 26 + 26 * 26;
 /// Signs that can enclose the varying parts of a template; a pair that the text does not use is taken.
 const BRACES: [(char, char); 5] = [('{', '}'), ('<', '>'), ('«', '»'), ('‹', '›'), ('⟦', '⟧')];
 
-const INTRODUCTION: &str = "[log, exact. \"A=\" a line with its ";
+const INTRODUCTION: &str = "[lines: \"A=\" a line with its ";
 const LEGEND: &str = "varying parts";
-const RULES: &str = "; \"A x y\" that line with x, y; \" part as above; '12 as above but for this end; =3 three more times]\n";
+const RULES: &str =
+    "; \"A x y\" that line with x, y; \" part as above; '12 as above but for this end; =3 three more times]\n";
 
 /// Encodes lines; `None` when no template repeats, or no sign is free to enclose the varying parts.
 ///
@@ -56,7 +57,8 @@ pub(crate) fn encode(mined: &Mined<'_>, plain: impl Fn(usize) -> bool, terminate
             write_definition(&mut text, name, line, words, template, (open, close));
         } else {
             let previous = last_of[id];
-            let same = index > 0 && previous == index - 1 && mined.lines[previous] == *line && previous != template.first;
+            let same =
+                index > 0 && previous == index - 1 && mined.lines[previous] == *line && previous != template.first;
             if same {
                 repeats += 1;
             } else {
@@ -120,9 +122,8 @@ fn names(mined: &Mined<'_>, plain: impl Fn(usize) -> bool) -> Vec<Option<String>
             let line = mined.lines[template.first];
             let varying = template.varying.iter().flatten().count();
             let words = mined.words(template.first).iter().zip(&template.varying);
-            let values: usize = words
-                .filter_map(|(word, varying)| varying.map(|at| word.of(line).len() - at.prefix - at.suffix))
-                .sum();
+            let values: usize =
+                words.filter_map(|(word, varying)| varying.map(|at| word.of(line).len() - at.prefix - at.suffix)).sum();
             let gain = (line.len() - values) * (template.count - 1);
             let cost = 4 + 4 * varying + template.count * (2 + varying);
             (gain > cost && given < NAMES && !plain(template.first)).then(|| {
@@ -247,7 +248,9 @@ fn same_start(old: &str, new: &str) -> Option<usize> {
     let timely = |text: &str| {
         let bytes = text.as_bytes();
         bytes.len() >= 8
-            && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b',' | b'-' | b'T' | b'+' | b'Z' | b'/'))
+            && bytes.iter().all(|byte| {
+                byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b',' | b'-' | b'T' | b'+' | b'Z' | b'/')
+            })
             && bytes.iter().filter(|byte| **byte == b':').count() >= 2
     };
     if old.len() != new.len() || !timely(old) || !timely(new) {

@@ -31,8 +31,22 @@ const CLASS: [u8; 256] = {
         let b = byte as u8;
         class[byte] = match b {
             b'0'..=b'9' => 2,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'.' | b'/' | b':' | b'$' | b'@' | b'%' | b'+' | b'#' | b'~'
-            | b'*' | b'\\' | 0x80..=0xff => 1,
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'_'
+            | b'-'
+            | b'.'
+            | b'/'
+            | b':'
+            | b'$'
+            | b'@'
+            | b'%'
+            | b'+'
+            | b'#'
+            | b'~'
+            | b'*'
+            | b'\\'
+            | 0x80..=0xff => 1,
             b',' => 3,
             _ => 0,
         };
@@ -59,11 +73,12 @@ pub(crate) fn words(line: &str, quotes: Quotes, out: &mut Vec<Word>) {
     let mut at = 0;
     while at < bytes.len() {
         while at < bytes.len() && !matches!(CLASS[bytes[at] as usize], 1 | 2) {
-            if quotes == Quotes::Whole && bytes[at] == b'"' {
-                if let Some(length) = quoted_sentence(bytes, at) {
-                    out.push(Word { start: at as u32 + 1, end: (at + 1 + length) as u32, digit: true });
-                    at += length + 1;
-                }
+            if quotes == Quotes::Whole
+                && bytes[at] == b'"'
+                && let Some(length) = quoted_sentence(bytes, at)
+            {
+                out.push(Word { start: at as u32 + 1, end: (at + 1 + length) as u32, digit: true });
+                at += length + 1;
             }
             at += 1;
         }
@@ -159,7 +174,10 @@ mod tests {
 
     #[test]
     fn values_stay_whole() {
-        check("sshd[24275]: Failed from 10.0.0.1: port=22", &["sshd", "24275", "Failed", "from", "10.0.0.1", "port", "22"]);
+        check(
+            "sshd[24275]: Failed from 10.0.0.1: port=22",
+            &["sshd", "24275", "Failed", "from", "10.0.0.1", "port", "22"],
+        );
         check("18:01:53,885 attempt_1_m_0,", &["18:01:53,885", "attempt_1_m_0"]);
         check("{\"a-b\":\"x/y.rs\",1}", &["a-b", "x/y.rs", "1"]);
         check("日本 (é)", &["日本", "é"]);

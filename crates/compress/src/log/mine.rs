@@ -169,9 +169,8 @@ fn terms(line: &str, words: &[Word]) -> Vec<u64> {
 
 /// Joins groups that differ in one word; whether any were joined.
 fn merge(groups: &mut [Group]) -> bool {
-    let without = |group: &Group, place: usize| {
-        group.hash.wrapping_sub(group.terms[place]) ^ lex::mix(place as u64 + 1)
-    };
+    let without =
+        |group: &Group, place: usize| group.hash.wrapping_sub(group.terms[place]) ^ lex::mix(place as u64 + 1);
     let live = |group: &Group| group.merged_into == NONE;
     let mut alike: HashedMap<u32> = HashedMap::default();
     for group in groups.iter().filter(|group| live(group)) {
@@ -182,26 +181,25 @@ fn merge(groups: &mut [Group]) -> bool {
     // Each group goes where most of its kind go; on a tie, to the earliest word.
     let mut joined: HashedMap<u32> = HashedMap::default();
     let mut any = false;
-    for index in 0..groups.len() {
-        if !live(&groups[index]) {
+    for (index, group) in groups.iter_mut().enumerate() {
+        if !live(group) {
             continue;
         }
-        let best = free_places(&groups[index])
-            .map(|place| (alike.get(&without(&groups[index], place)).copied().unwrap_or(0), place))
+        let best = free_places(group)
+            .map(|place| (alike.get(&without(group, place)).copied().unwrap_or(0), place))
             .max_by_key(|(count, place)| (*count, std::cmp::Reverse(*place)));
         let Some((count, place)) = best else { continue };
         if count < MERGE_FROM {
             continue;
         }
-        let key = without(&groups[index], place);
+        let key = without(group, place);
         match joined.get(&key).copied() {
             Some(into) => {
-                groups[index].merged_into = into;
+                group.merged_into = into;
                 any = true;
             }
             None => {
                 joined.insert(key, index as u32);
-                let group = &mut groups[index];
                 group.hash = group.hash.wrapping_sub(group.terms[place]);
                 group.terms[place] = 0;
             }

@@ -14,7 +14,7 @@ use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 use lex::Quotes;
 
 /// The log compressor.
-pub struct LogCompressor;
+pub(crate) struct LogCompressor;
 
 impl Compressor for LogCompressor {
     fn name(&self) -> &'static str {
@@ -27,6 +27,10 @@ impl Compressor for LogCompressor {
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
         let text = segment.text;
+        // A file that may be edited has to be quoted as it is.
+        if segment.hints.editable {
+            return None;
+        }
         let Some(original) = goal.original() else { return encode(text).map(Compressed::exact) };
         let Some(omitting) = omit::omit(original) else { return encode(text).map(Compressed::exact) };
         if omitting.text.len() * CLEARLY < text.len() {
@@ -60,3 +64,6 @@ fn shorter(exact: Compressed, omitting: Compressed, goal: &Goal<'_>) -> Compress
     let (with_all, with_gaps) = (goal.tokens.count(&exact.text), goal.tokens.count(&omitting.text));
     if with_gaps + with_gaps / 8 < with_all { omitting } else { exact }
 }
+
+#[cfg(test)]
+mod tests;

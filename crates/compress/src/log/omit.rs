@@ -183,8 +183,21 @@ fn keep_distinct_errors(mined: &Mined<'_>, records: &[Range<usize>], kinds: &Kin
 /// Whether a line says that it is a warning or worse.
 pub(crate) fn is_grave(line: &str, words: &[Word]) -> bool {
     const LEVELS: [&str; 15] = [
-        "error", "err", "eror", "warn", "warning", "fatal", "critical", "crit", "severe", "panic", "emerg", "alert", "failure",
-        "traceback", "exception",
+        "error",
+        "err",
+        "eror",
+        "warn",
+        "warning",
+        "fatal",
+        "critical",
+        "crit",
+        "severe",
+        "panic",
+        "emerg",
+        "alert",
+        "failure",
+        "traceback",
+        "exception",
     ];
     words.iter().take(16).enumerate().any(|(place, word)| {
         let word = word.of(line);
@@ -203,7 +216,8 @@ pub(crate) fn is_grave(line: &str, words: &[Word]) -> bool {
 fn gist(line: &str, words: &[Word]) -> u64 {
     words.iter().enumerate().fold(0, |hash, (place, word)| {
         let text = word.of(line);
-        let counts = if word.digit { place >= 4 && text.len() <= 5 && text.iter().all(u8::is_ascii_digit) } else { true };
+        let counts =
+            if word.digit { place >= 4 && text.len() <= 5 && text.iter().all(u8::is_ascii_digit) } else { true };
         lex::mix(hash ^ if counts { lex::hash(text) } else { 1 })
     })
 }
@@ -247,7 +261,13 @@ fn columns(mined: &Mined<'_>) -> Vec<Vec<Column>> {
     let mut columns: Vec<Vec<Column>> = mined
         .templates
         .iter()
-        .map(|template| if template.count > RARE { template.varying.iter().map(|_| Column::default()).collect() } else { Vec::new() })
+        .map(|template| {
+            if template.count > RARE {
+                template.varying.iter().map(|_| Column::default()).collect()
+            } else {
+                Vec::new()
+            }
+        })
         .collect();
     for (index, line) in mined.lines.iter().enumerate() {
         let Some(id) = mined.template(index) else { continue };
@@ -268,12 +288,17 @@ fn columns(mined: &Mined<'_>) -> Vec<Vec<Column>> {
 /// Keeps both ends of the longest silences between consecutive records.
 fn keep_silences(lines: &[&str], records: &[Range<usize>], keep: &mut [bool]) {
     const DAY: u64 = 24 * 60 * 60 * 1000;
-    let times: Vec<(usize, u64)> =
-        records.iter().enumerate().filter_map(|(index, record)| Some((index, stamp::time(lines[record.start])?))).collect();
+    let times: Vec<(usize, u64)> = records
+        .iter()
+        .enumerate()
+        .filter_map(|(index, record)| Some((index, stamp::time(lines[record.start])?)))
+        .collect();
     let distance = |pair: &[(usize, u64)]| match pair[1].1.checked_sub(pair[0].1) {
         Some(distance) => distance,
         // Past midnight; half a day backwards or more is a clock or an order that went wrong, not a silence.
-        None => Some(pair[1].1 + DAY).and_then(|later| later.checked_sub(pair[0].1)).filter(|d| *d < DAY / 2).unwrap_or(0),
+        None => {
+            Some(pair[1].1 + DAY).and_then(|later| later.checked_sub(pair[0].1)).filter(|d| *d < DAY / 2).unwrap_or(0)
+        }
     };
     let mut distances: Vec<(u64, usize)> =
         times.windows(2).map(|pair| (distance(pair), pair[1].0)).filter(|(distance, _)| *distance > 0).collect();

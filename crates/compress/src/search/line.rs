@@ -45,7 +45,8 @@ fn full(line: &str, sign: char) -> Option<Coordinate<'_>> {
         if digits > 0 && bytes.get(at + 1 + digits) == Some(&(sign as u8)) {
             let path = &line[..at];
             let named = path.bytes().any(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
-            let one_word = !path.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'(' | b'[' | b'{' | b'=' | b','));
+            let one_word =
+                !path.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'(' | b'[' | b'{' | b'=' | b','));
             let placed = sign == ':' || path.contains(['/', '.']);
             return (named && one_word && placed).then_some(Coordinate::Full {
                 path,
