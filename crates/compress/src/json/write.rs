@@ -1,0 +1,337 @@
+//! The notation, written. [`super::read`] is its inverse.
+//!
+//! ```text
+//! id=7 name="Mia Li" tags=[a b] address={city=Austin zip="78750"} flights=[{number date=2024-05-21 price}
+//! HAT028 140
+//! HAT277 101 seats=3]
+//! ```
+//!
+//! - An object is `key=value` pairs; quotes stand only where a blank, a bracket or another type would be misread.
+//! - An array of objects is a header in braces and one row each. A field with a value in the header has that value in every
+//!   row that does not name another; a cell with a name is that key; `-` is an absent key.
+//! - `user{id login}` in a header: always an object, its fields are cells of the row. `user?{id login}`: a cell `{7 mia}`, or
+//!   `null`, or `-`. `files[{name size}]`: a cell `[a 1;b 2]`. `zip:str`: all strings, even if they look like numbers.
+//! - A row that starts with `=` is written on its own, not by the header.
+
+use std::borrow::Cow;
+
+use super::layout::{self, Delimiter, Element, Group, Layout, Table};
+use super::value::{Node, Value};
+use super::words::{self, Place};
+
+/// The whole value, or `None` for one that has no parts.
+pub(super) fn write(node: &Node<'_>) -> Option<String> {
+    let mut writer = Writer { out: String::new(), wrapped: false };
+    match &node.value {
+        Value::Object(pairs) if !pairs.is_empty() => writer.pairs(pairs, Lines::Many),
+        Value::Array(elements) if !elements.is_empty() => writer.array(elements, Lines::Many),
+        _ => return None,
+    }
+    Some(writer.out)
+}
+
+/// Whether rows may have lines of their own, or must stay inside the cell of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Many,
+    One,
+}
+
+struct Writer {
+    out: String,
+    /// Whether the last value took several lines; the next key then starts a line.
+    wrapped: bool,
+}
+
+type Pairs<'t> = [(Cow<'t, str>, Node<'t>)];
+
+impl Writer {
+    fn pairs(&mut self, pairs: &Pairs<'_>, lines: Lines) {
+        for (place, (key, node)) in pairs.iter().enumerate() {
+            if place > 0 {
+                self.out.push(if std::mem::take(&mut self.wrapped) { '\n' } else { ' ' });
+            }
+            self.key(key, false);
+            self.out.push('=');
+            self.value(node, Place::Item, lines);
+        }
+    }
+
+    fn key(&mut self, key: &str, in_path: bool) {
+        if words::is_bare_key(key, in_path) {
+            self.out.push_str(key);
+        } else {
+            words::push_quoted(&mut self.out, key);
+        }
+    }
+
+    fn value(&mut self, node: &Node<'_>, place: Place, lines: Lines) {
+        match &node.value {
+            Value::Null => self.out.push_str("null"),
+            Value::Bool(true) => self.out.push_str("true"),
+            Value::Bool(false) => self.out.push_str("false"),
+            Value::Number(spelling) => self.out.push_str(spelling),
+            Value::String(text) if words::is_bare(text, place) => self.out.push_str(text),
+            Value::String(text) => words::push_quoted(&mut self.out, text),
+            Value::Array(elements) => self.array(elements, lines),
+            Value::Object(pairs) => {
+                self.out.push('{');
+                self.pairs(pairs, lines);
+                self.out.push('}');
+            }
+        }
+    }
+
+    fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
+        let all: Vec<_> = elements.iter().collect();
+        if let Some(element) = layout::of_elements(&all) {
+            self.out.push('[');
+            self.header(&element);
+            for node in elements {
+                self.out.push(if lines == Lines::Many { '\n' } else { ';' });
+                self.row(node, &element);
+            }
+            self.out.push(']');
+            self.wrapped = lines == Lines::Many;
+            return;
+        }
+        self.out.push('[');
+        for (place, node) in elements.iter().enumerate() {
+            if place > 0 {
+                self.between(node, Place::Element, Delimiter::Space);
+            }
+            self.value(node, Place::Element, lines);
+        }
+        self.out.push(']');
+    }
+
+    /// What stands before the next value: two strings in quotes are parted by a comma, which is one token with the quotes.
+    fn between(&mut self, next: &Node<'_>, place: Place, delimiter: Delimiter) {
+        let quoted = matches!(&next.value, Value::String(text) if !words::is_bare(text, place));
+        let comma = delimiter == Delimiter::Comma || (quoted && self.out.ends_with('"'));
+        self.out.push(if comma { ',' } else { ' ' });
+    }
+
+    fn header(&mut self, element: &Element<'_>) {
+        match element {
+            Element::Tuple(table) => self.table_header(table),
+            Element::Rows(inner) => {
+                self.out.push('[');
+                self.header(inner);
+                self.out.push(']');
+            }
+        }
+    }
+
+    fn table_header(&mut self, table: &Table<'_>) {
+        self.out.push('{');
+        self.fields(&table.group, table.delimiter);
+        if table.delimiter == Delimiter::Comma && table.group.fields.len() == 1 {
+            self.out.push(',');
+        }
+        self.out.push('}');
+    }
+
+    fn fields(&mut self, group: &Group<'_>, delimiter: Delimiter) {
+        for (place, field) in group.fields.iter().enumerate() {
+            if place > 0 {
+                self.out.push(if delimiter == Delimiter::Comma { ',' } else { ' ' });
+            }
+            self.key(field.key, false);
+            match &field.layout {
+                Layout::Cell { text: false } => {}
+                Layout::Cell { text: true } => self.out.push_str(":str"),
+                Layout::Default(node) => {
+                    self.out.push('=');
+                    self.value(node, Place::Item, Lines::One);
+                }
+                Layout::Group(inner) => {
+                    self.out.push('{');
+                    self.fields(inner, delimiter);
+                    self.out.push('}');
+                }
+                Layout::Maybe(table) => {
+                    self.out.push('?');
+                    self.table_header(table);
+                }
+                Layout::Rows(element) => {
+                    self.out.push('[');
+                    self.header(element);
+                    self.out.push(']');
+                }
+            }
+        }
+    }
+
+    fn row(&mut self, node: &Node<'_>, element: &Element<'_>) {
+        let start = self.out.len();
+        let fits = match (element, &node.value) {
+            (Element::Tuple(table), Value::Object(pairs)) => self.tuple(pairs, table),
+            (Element::Rows(inner), Value::Array(elements)) => {
+                self.rows(elements, inner);
+                true
+            }
+            _ => false,
+        };
+        if !fits {
+            self.out.truncate(start);
+            self.out.push('=');
+            self.value(node, Place::Element, Lines::One);
+        }
+    }
+
+    /// An array inside a cell or a row, by the header's layout.
+    fn rows(&mut self, elements: &[Node<'_>], element: &Element<'_>) {
+        self.out.push('[');
+        for (place, node) in elements.iter().enumerate() {
+            if place > 0 {
+                self.out.push(';');
+            }
+            self.row(node, element);
+        }
+        self.out.push(']');
+    }
+
+    /// The cells of one row; `false` if the object does not fit (what was written is then to be dropped).
+    fn tuple(&mut self, pairs: &Pairs<'_>, table: &Table<'_>) -> bool {
+        let mut row = Row { delimiter: table.delimiter, path: Vec::new(), cells_written: false, unwritten: None };
+        self.cells(pairs, &table.group, &mut row)
+    }
+
+    fn cells<'t>(&mut self, pairs: &'t Pairs<'t>, group: &'t Group<'t>, row: &mut Row<'t>) -> bool {
+        let outer = row.unwritten.take();
+        let start = self.out.len();
+        let mut cursor = 0;
+        for (key, node) in pairs {
+            let Some(place) = group.find(key, cursor) else {
+                if let Some((path, default)) = row.unwritten.take() {
+                    self.named(&path, default, row);
+                }
+                row.path.push(key);
+                self.named(&row.path.clone(), node, row);
+                row.path.pop();
+                continue;
+            };
+            if place < cursor {
+                return false;
+            }
+            for field in &group.fields[cursor..place] {
+                if !self.absent(field.key, &field.layout, row) {
+                    return false;
+                }
+            }
+            row.path.push(key);
+            let fits = self.cell(node, &group.fields[place].layout, row);
+            row.path.pop();
+            if !fits {
+                return false;
+            }
+            cursor = place + 1;
+        }
+        let rest = group.fields[cursor..].iter().all(|field| self.absent(field.key, &field.layout, row));
+        if self.out.len() == start && row.unwritten.is_none() {
+            row.unwritten = outer;
+        }
+        rest
+    }
+
+    fn cell<'t>(&mut self, node: &'t Node<'t>, layout: &'t Layout<'t>, row: &mut Row<'t>) -> bool {
+        match (layout, &node.value) {
+            (Layout::Default(default), _) if node.same(default) => {
+                row.unwritten = Some((row.path.clone(), default));
+                return true;
+            }
+            (Layout::Default(_), _) => {
+                self.named(&row.path.clone(), node, row);
+                return true;
+            }
+            (Layout::Group(group), Value::Object(pairs)) => return self.cells(pairs, group, row),
+            (Layout::Group(_), _) => return false,
+            _ => {}
+        }
+        let text = matches!(layout, Layout::Cell { text: true });
+        let place = Place::Cell { delimiter: row.delimiter, text };
+        let first = !row.cells_written;
+        self.delimit(node, place, row);
+        match (layout, &node.value) {
+            (Layout::Maybe(table), Value::Object(pairs)) => {
+                let start = self.out.len();
+                self.out.push('{');
+                if self.tuple(pairs, table) {
+                    self.out.push('}');
+                } else {
+                    self.out.truncate(start);
+                    self.out.push('=');
+                    self.value(node, place, Lines::One);
+                }
+            }
+            (Layout::Rows(element), Value::Array(elements)) => self.rows(elements, element),
+            // In a comma row nothing between two commas is null, as in every CSV; the row's first cell says it in full,
+            // as an empty row would look like none.
+            (_, Value::Null) if row.delimiter == Delimiter::Comma && !first => {}
+            _ => self.value(node, place, Lines::One),
+        }
+        true
+    }
+
+    fn absent<'t>(&mut self, key: &'t str, layout: &'t Layout<'t>, row: &mut Row<'t>) -> bool {
+        match layout {
+            Layout::Group(_) => return false,
+            Layout::Default(_) => {
+                self.delimit_mark(row);
+                row.path.push(key);
+                self.path(&row.path);
+                row.path.pop();
+                self.out.push_str("=-");
+            }
+            Layout::Cell { .. } | Layout::Maybe(_) | Layout::Rows(_) => {
+                self.delimit_mark(row);
+                self.out.push('-');
+            }
+        }
+        true
+    }
+
+    fn named<'t>(&mut self, path: &[&'t str], node: &'t Node<'t>, row: &mut Row<'t>) {
+        self.delimit_mark(row);
+        self.path(path);
+        self.out.push('=');
+        self.value(node, Place::Cell { delimiter: row.delimiter, text: false }, Lines::One);
+    }
+
+    fn path(&mut self, path: &[&str]) {
+        for (place, key) in path.iter().enumerate() {
+            if place > 0 {
+                self.out.push('.');
+            }
+            self.key(key, true);
+        }
+    }
+
+    fn delimit(&mut self, node: &Node<'_>, place: Place, row: &mut Row<'_>) {
+        row.unwritten = None;
+        if row.cells_written {
+            self.between(node, place, row.delimiter);
+        }
+        row.cells_written = true;
+    }
+
+    fn delimit_mark(&mut self, row: &mut Row<'_>) {
+        row.unwritten = None;
+        if row.cells_written {
+            self.out.push(if row.delimiter == Delimiter::Comma { ',' } else { ' ' });
+        }
+        row.cells_written = true;
+    }
+}
+
+/// The row being written.
+struct Row<'t> {
+    delimiter: Delimiter,
+    path: Vec<&'t str>,
+    /// Whether the row has a cell yet.
+    cells_written: bool,
+    /// The last field left to its default since the last cell. It is written out before a key that the header does
+    /// not have, because such a key is read as standing right after the last cell.
+    unwritten: Option<(Vec<&'t str>, &'t Node<'t>)>,
+}
