@@ -1,5 +1,7 @@
 //! What a text is (part of ContentRouter). One file per kind; structure decides, and doubt means [`Kind::Opaque`].
 
+mod json;
+
 use headroom_core::{Kind, Segment};
 
 /// What a text was found to be.
@@ -11,5 +13,9 @@ pub struct Detection {
 
 /// Finds out what the segment's text is. Linear, and looks at a bounded sample where that is enough.
 pub fn detect(segment: &Segment<'_>) -> Detection {
-    Detection { kind: segment.hints.kind.unwrap_or(Kind::Opaque) }
+    Detection { kind: segment.hints.kind.unwrap_or_else(|| of_text(segment.text)) }
+}
+
+fn of_text(text: &str) -> Kind {
+    if json::is_json(text) { Kind::Json } else { Kind::Opaque }
 }
