@@ -26,8 +26,8 @@ pub(super) fn of_text(text: &str) -> u32 {
 pub(super) fn of_value(value: &Value<'_>) -> u32 {
     match value {
         Value::Null | Value::Bool(_) => 1,
-        Value::Number(text) => of_text(text),
-        Value::String(text) => of_text(text) + 2 * u32::from(text.contains(' ')),
+        Value::Number(text) | Value::Broken(text) => of_text(text),
+        Value::String(string) => of_text(&string.text) + 2 * u32::from(string.text.contains(' ')),
         Value::Array(elements) => elements.iter().fold(2, |sum, element| sum.saturating_add(element.cost)),
         Value::Object(pairs) => {
             pairs.iter().fold(2, |sum, (key, node)| sum.saturating_add(of_text(key) + 1).saturating_add(node.cost))

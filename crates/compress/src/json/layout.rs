@@ -277,10 +277,10 @@ impl<'t> Inferred<'t> {
         for node in values {
             match &node.value {
                 Value::String(string) => {
-                    let bare = |delimiter| words::is_bare(string, words::Place::Cell { delimiter, text });
+                    let bare = |delimiter| words::is_bare(&string.text, words::Place::Cell { delimiter, text });
                     self.space += if bare(Delimiter::Space) { 0 } else { 2 };
                     self.comma += if bare(Delimiter::Comma) { 0 } else { 2 };
-                    self.comma += usize::from(string.starts_with(|c: char| !c.is_ascii_digit()));
+                    self.comma += usize::from(string.text.starts_with(|c: char| !c.is_ascii_digit()));
                 }
                 Value::Null => self.space += 1,
                 _ => {}
@@ -293,7 +293,7 @@ impl<'t> Inferred<'t> {
 fn is_text(values: &[&Node<'_>]) -> bool {
     let strings = || {
         values.iter().filter_map(|node| match &node.value {
-            Value::String(text) => Some(text),
+            Value::String(string) => Some(&string.text),
             _ => None,
         })
     };

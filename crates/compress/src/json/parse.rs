@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::value::{Node, Value};
+use super::value::{Node, Text, Value};
 
 /// Deeper values are refused. Every later pass recurses at most this deep.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -17,6 +17,22 @@ pub(super) fn parse(text: &str) -> Option<Node<'_>> {
     let node = parser.value(MAX_DEPTH)?;
     parser.blanks();
     (parser.at == text.len()).then_some(node)
+}
+
+/// The values of an NDJSON text, one a line, as an array; lines that are no JSON are kept as they stand. `None` unless at least
+/// two lines are objects or arrays, and nine in ten are.
+pub(super) fn parse_lines(text: &str) -> Option<Node<'_>> {
+    let mut values = 0;
+    let mut elements = Vec::new();
+    for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
+        let node = parse(line).filter(|node| matches!(node.value, Value::Array(_) | Value::Object(_)));
+        values += usize::from(node.is_some());
+        elements.push(node.unwrap_or_else(|| Node::new(Value::Broken(line))));
+        if (elements.len() - values) * 10 > values + 20 {
+            return None;
+        }
+    }
+    (values >= 2 && (elements.len() - values) * 10 <= values.max(10)).then(|| Node::new(Value::Array(elements)))
 }
 
 struct Parser<'a> {
@@ -43,7 +59,11 @@ impl<'a> Parser<'a> {
         let value = match self.peek()? {
             b'{' => self.object(depth.checked_sub(1)?)?,
             b'[' => self.array(depth.checked_sub(1)?)?,
-            b'"' => Value::String(self.string()?),
+            b'"' => {
+                let start = self.at + 1;
+                let text = self.string()?;
+                Value::String(Text { text, source: &self.text[start..self.at - 1] })
+            }
             b't' => self.word("true", Value::Bool(true))?,
             b'f' => self.word("false", Value::Bool(false))?,
             b'n' => self.word("null", Value::Null)?,

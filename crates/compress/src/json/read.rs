@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::layout::Delimiter;
 use super::parse;
-use super::value::{Node, Value};
+use super::value::{Node, Text, Value};
 use super::words::{self, Place};
 
 /// Brackets inside brackets that are read; a written value never has more.
@@ -14,6 +14,9 @@ const MAX_DEPTH: usize = 4 * parse::MAX_DEPTH;
 /// The value that was written as `text`.
 pub(super) fn read(text: &str) -> Option<Node<'_>> {
     let mut reader = Reader { text, at: 0, depth: 0, name: None };
+    if text.starts_with(words::LINES) {
+        reader.at = words::LINES.len();
+    }
     let node = if reader.peek() == Some(b'[') {
         reader.value(Place::Element)?
     } else {
@@ -146,7 +149,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, place: Place) -> Option<Node<'a>> {
         let value = match self.peek()? {
-            b'"' => Value::String(self.string()?),
+            b'"' => string(self.string()?),
             b'{' => {
                 let head = self.braced()?;
                 let pair = |field: Field<'a>| match field.kind {
@@ -164,11 +167,11 @@ impl<'a> Reader<'a> {
                 match self.bare(place) {
                     "" | "-" => return None,
                     "null" => Value::Null,
-                    word if text => Value::String(Cow::Borrowed(word)),
+                    word if text => string(Cow::Borrowed(word)),
                     "true" => Value::Bool(true),
                     "false" => Value::Bool(false),
                     word if words::is_literal(word) => Value::Number(word),
-                    word => Value::String(Cow::Borrowed(word)),
+                    word => string(Cow::Borrowed(word)),
                 }
             }
         };
@@ -267,9 +270,23 @@ impl<'a> Reader<'a> {
         let mut rows = Vec::new();
         while self.take(b']').is_none() {
             self.at += matches!(self.peek()?, b'\n' | b';').then_some(1)?;
-            rows.push(self.row(&element)?);
+            if self.peek() == Some(b'!') {
+                rows.push(self.broken()?);
+            } else {
+                rows.push(self.row(&element)?);
+            }
         }
         Some(Bracketed::Elements(rows))
+    }
+
+    /// A line as it stands, up to and including the line end that only such a line has before the closing bracket.
+    fn broken(&mut self) -> Option<Node<'a>> {
+        let line = self.text[self.at + 1..].lines().next()?;
+        self.at += 1 + line.len();
+        if self.text[self.at..].starts_with("\n]") {
+            self.at += 1;
+        }
+        Some(Node::new(Value::Broken(line)))
     }
 
     fn row(&mut self, element: &Element<'a>) -> Option<Node<'a>> {
@@ -402,6 +419,10 @@ impl<'a> Reader<'a> {
         self.take(b'=')?;
         Some((path, self.at))
     }
+}
+
+const fn string(text: Cow<'_, str>) -> Value<'_> {
+    Value::String(Text { text, source: "" })
 }
 
 /// Whether `path` is `key` in the group at `group`.

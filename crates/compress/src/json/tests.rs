@@ -7,10 +7,11 @@ use super::*;
 /// Encodes, decodes, and compares; returns the encoding.
 #[track_caller]
 fn there_and_back(text: &str) -> Option<String> {
-    let node = parse::parse(text)?;
-    let written = write::write(&node)?;
+    let source = Source::parse(text)?;
+    let (Source::Value(node) | Source::Lines(node)) = &source;
+    let written = source.write(Extent::Whole)?.text;
     let back = read::read(&written).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
-    assert!(back.same(&node), "{text}\n{written}\n{back:?}");
+    assert!(back.same(node), "{text}\n{written}\n{back:?}");
     Some(written)
 }
 
@@ -136,5 +137,5 @@ fn duplicate_keys_and_other_orders_are_written_on_their_own() {
 #[test]
 fn too_deep_a_value_is_left_alone() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-    assert_eq!(encode(&deep), None);
+    assert_eq!(there_and_back(&deep), None);
 }

@@ -21,11 +21,21 @@ pub(super) enum Value<'a> {
     Bool(bool),
     /// As spelled: `1`, `1.0` and `1e0` are three values.
     Number(&'a str),
-    /// Decoded.
-    String(Cow<'a, str>),
+    String(Text<'a>),
     Array(Vec<Node<'a>>),
     /// In order, duplicates included.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// A line of an NDJSON text that is no JSON, as it stands.
+    Broken(&'a str),
+}
+
+/// A string.
+#[derive(Clone, Debug)]
+pub(super) struct Text<'a> {
+    /// Decoded.
+    pub(super) text: Cow<'a, str>,
+    /// As it stands in the source, between the quotes.
+    pub(super) source: &'a str,
 }
 
 impl<'a> Node<'a> {
@@ -64,8 +74,8 @@ impl Value<'_> {
         match (self, other) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(one), Value::Bool(two)) => one == two,
-            (Value::Number(one), Value::Number(two)) => one == two,
-            (Value::String(one), Value::String(two)) => one == two,
+            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
+            (Value::String(one), Value::String(two)) => one.text == two.text,
             (Value::Array(one), Value::Array(two)) => {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.same(two))
             }
@@ -82,7 +92,8 @@ fn hash_of(value: &Value<'_>) -> u64 {
         Value::Null => 1,
         Value::Bool(value) => 2 + u64::from(*value),
         Value::Number(spelling) => hash_bytes(4, spelling.as_bytes()),
-        Value::String(text) => hash_bytes(5, text.as_bytes()),
+        Value::String(text) => hash_bytes(5, text.text.as_bytes()),
+        Value::Broken(line) => hash_bytes(6, line.as_bytes()),
         Value::Array(elements) => elements.iter().fold(7, |hash, element| mix(hash, element.hash)),
         Value::Object(pairs) => {
             pairs.iter().fold(8, |hash, (key, node)| mix(mix(hash, hash_bytes(9, key.as_bytes())), node.hash))

@@ -3,6 +3,9 @@
 use super::layout::Delimiter;
 use super::parse;
 
+/// What stands before the array of an NDJSON text's values.
+pub(super) const LINES: &str = "NDJSON ";
+
 /// Where a string stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -21,7 +24,7 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
     let commas = matches!(place, Place::Element | Place::Cell { delimiter: Delimiter::Space, .. });
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'#') || *last == b' ' {
+    if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'#' | b'!') || *last == b' ' {
         return false;
     }
     let plain = bytes.iter().all(|byte| match byte {

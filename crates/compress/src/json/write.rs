@@ -15,19 +15,37 @@
 
 use std::borrow::Cow;
 
-use super::layout::{self, Delimiter, Element, Group, Layout, Table};
-use super::value::{Node, Value};
-use super::words::{self, Place};
+use headroom_core::{Omission, Original, Unit, gap_mark};
 
-/// The whole value, or `None` for one that has no parts.
-pub(super) fn write(node: &Node<'_>) -> Option<String> {
-    let mut writer = Writer { out: String::new(), wrapped: false };
+use super::layout::{self, Delimiter, Element, Group, Layout, Table};
+use super::value::{Node, Text, Value};
+use super::words::{self, Place};
+use super::{opaque, select};
+
+/// What is written of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Extent<'o> {
+    /// All of it.
+    Whole,
+    /// Large arrays and opaque strings in part. `text` is the source that was parsed.
+    Part { original: &'o Original<'o>, text: &'o str },
+}
+
+/// A written value and what was left out of it.
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) omissions: Vec<Omission>,
+}
+
+/// Writes a value, or refuses one that has no parts.
+pub(super) fn write(node: &Node<'_>, extent: Extent<'_>) -> Option<Written> {
+    let mut writer = Writer { out: String::new(), wrapped: false, extent, omissions: Vec::new() };
     match &node.value {
         Value::Object(pairs) if !pairs.is_empty() => writer.pairs(pairs, Lines::Many),
         Value::Array(elements) if !elements.is_empty() => writer.array(elements, Lines::Many),
         _ => return None,
     }
-    Some(writer.out)
+    Some(Written { text: writer.out, omissions: writer.omissions })
 }
 
 /// Whether rows may have lines of their own, or must stay inside the cell of a row.
@@ -37,15 +55,17 @@ enum Lines {
     One,
 }
 
-struct Writer {
+struct Writer<'o> {
     out: String,
+    extent: Extent<'o>,
+    omissions: Vec<Omission>,
     /// Whether the last value took several lines; the next key then starts a line.
     wrapped: bool,
 }
 
 type Pairs<'t> = [(Cow<'t, str>, Node<'t>)];
 
-impl Writer {
+impl Writer<'_> {
     fn pairs(&mut self, pairs: &Pairs<'_>, lines: Lines) {
         for (place, (key, node)) in pairs.iter().enumerate() {
             if place > 0 {
@@ -71,8 +91,9 @@ impl Writer {
             Value::Bool(true) => self.out.push_str("true"),
             Value::Bool(false) => self.out.push_str("false"),
             Value::Number(spelling) => self.out.push_str(spelling),
-            Value::String(text) if words::is_bare(text, place) => self.out.push_str(text),
-            Value::String(text) => words::push_quoted(&mut self.out, text),
+            Value::String(string) => self.string(string, place),
+            // Only rows can be broken, and `row` writes them.
+            Value::Broken(line) => self.out.push_str(line),
             Value::Array(elements) => self.array(elements, lines),
             Value::Object(pairs) => {
                 self.out.push('{');
@@ -82,32 +103,100 @@ impl Writer {
         }
     }
 
-    fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
-        let all: Vec<_> = elements.iter().collect();
-        if let Some(element) = layout::of_elements(&all) {
-            self.out.push('[');
-            self.header(&element);
-            for node in elements {
-                self.out.push(if lines == Lines::Many { '\n' } else { ';' });
-                self.row(node, &element);
-            }
-            self.out.push(']');
-            self.wrapped = lines == Lines::Many;
-            return;
+    fn string(&mut self, string: &Text<'_>, place: Place) {
+        if let Some((head, tail, omission)) = self.blob(string) {
+            self.out.push('"');
+            self.out.push_str(head);
+            self.out.push_str(&gap_mark(&omission));
+            self.out.push_str(tail);
+            self.out.push('"');
+            self.omissions.push(omission);
+        } else if words::is_bare(&string.text, place) {
+            self.out.push_str(&string.text);
+        } else {
+            words::push_quoted(&mut self.out, &string.text);
         }
+    }
+
+    /// Head and tail of a string that says nothing to a reader, as they stand in the source.
+    fn blob<'t>(&self, string: &Text<'t>) -> Option<(&'t str, &'t str, Omission)> {
+        let Extent::Part { original, text } = self.extent else { return None };
+        let middle = opaque::middle(string.source)?;
+        let start = (string.source.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+        let omission = Omission::new(original, Unit::Byte, start + middle.start + 1..=start + middle.end, text.len());
+        Some((&string.source[..middle.start], &string.source[middle.end..], omission))
+    }
+
+    fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
+        let shown = self.shown(elements);
+        let is_shown = |place: usize| shown.as_ref().is_none_or(|shown| shown[place]);
+        let all: Vec<_> = elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
         self.out.push('[');
-        for (place, node) in elements.iter().enumerate() {
-            if place > 0 {
-                self.between(node, Place::Element, Delimiter::Space);
+        if let Some(element) = layout::of_elements(&all) {
+            self.header(&element);
+            let separator = if lines == Lines::Many { '\n' } else { ';' };
+            self.out.push(separator);
+            self.each(elements, shown.as_deref(), |writer, node, first| {
+                if !first {
+                    writer.out.push(separator);
+                }
+                if let Some(node) = node {
+                    writer.row(node, &element);
+                }
+            });
+            if matches!(elements.last(), Some(Node { value: Value::Broken(_), .. })) {
+                self.out.push('\n');
             }
-            self.value(node, Place::Element, lines);
+            self.wrapped = lines == Lines::Many;
+        } else {
+            self.each(elements, shown.as_deref(), |writer, node, first| match node {
+                Some(node) if !first => {
+                    writer.between(node, Place::Element, Delimiter::Space);
+                    writer.value(node, Place::Element, lines);
+                }
+                Some(node) => writer.value(node, Place::Element, lines),
+                None => writer.out.push(' '),
+            });
         }
         self.out.push(']');
     }
 
+    fn shown(&self, elements: &[Node<'_>]) -> Option<Vec<bool>> {
+        match self.extent {
+            Extent::Whole => None,
+            Extent::Part { .. } => select::shown(elements),
+        }
+    }
+
+    /// Has every element that is shown written by `write`, which is also told of a gap before its mark is written; its last argument
+    /// is whether nothing stands before.
+    fn each<'t>(
+        &mut self,
+        elements: &'t [Node<'t>],
+        shown: Option<&[bool]>,
+        mut write: impl FnMut(&mut Self, Option<&'t Node<'t>>, bool),
+    ) {
+        let mut place = 0;
+        while place < elements.len() {
+            let Some((Extent::Part { original, .. }, shown)) =
+                shown.filter(|shown| !shown[place]).map(|shown| (self.extent, shown))
+            else {
+                write(self, Some(&elements[place]), place == 0);
+                place += 1;
+                continue;
+            };
+            let end = shown[place..].iter().position(|shown| *shown).map_or(shown.len(), |length| place + length);
+            write(self, None, place == 0);
+            let omission = Omission::new(original, Unit::Row, place + 1..=end, elements.len());
+            self.out.push_str(&gap_mark(&omission));
+            self.omissions.push(omission);
+            place = end;
+        }
+    }
+
     /// What stands before the next value: two strings in quotes are parted by a comma, which is one token with the quotes.
     fn between(&mut self, next: &Node<'_>, place: Place, delimiter: Delimiter) {
-        let quoted = matches!(&next.value, Value::String(text) if !words::is_bare(text, place));
+        let quoted = matches!(&next.value, Value::String(string) if !words::is_bare(&string.text, place));
         let comma = delimiter == Delimiter::Comma || (quoted && self.out.ends_with('"'));
         self.out.push(if comma { ',' } else { ' ' });
     }
@@ -164,7 +253,12 @@ impl Writer {
     }
 
     fn row(&mut self, node: &Node<'_>, element: &Element<'_>) {
-        let start = self.out.len();
+        if let Value::Broken(line) = node.value {
+            self.out.push('!');
+            self.out.push_str(line);
+            return;
+        }
+        let (start, omitted) = (self.out.len(), self.omissions.len());
         let fits = match (element, &node.value) {
             (Element::Tuple(table), Value::Object(pairs)) => self.tuple(pairs, table),
             (Element::Rows(inner), Value::Array(elements)) => {
@@ -175,6 +269,7 @@ impl Writer {
         };
         if !fits {
             self.out.truncate(start);
+            self.omissions.truncate(omitted);
             self.out.push('=');
             self.value(node, Place::Element, Lines::One);
         }
@@ -183,12 +278,15 @@ impl Writer {
     /// An array inside a cell or a row, by the header's layout.
     fn rows(&mut self, elements: &[Node<'_>], element: &Element<'_>) {
         self.out.push('[');
-        for (place, node) in elements.iter().enumerate() {
-            if place > 0 {
-                self.out.push(';');
+        let shown = self.shown(elements);
+        self.each(elements, shown.as_deref(), |writer, node, first| {
+            if !first {
+                writer.out.push(';');
             }
-            self.row(node, element);
-        }
+            if let Some(node) = node {
+                writer.row(node, element);
+            }
+        });
         self.out.push(']');
     }
 
@@ -255,12 +353,13 @@ impl Writer {
         self.delimit(node, place, row);
         match (layout, &node.value) {
             (Layout::Maybe(table), Value::Object(pairs)) => {
-                let start = self.out.len();
+                let (start, omitted) = (self.out.len(), self.omissions.len());
                 self.out.push('{');
                 if self.tuple(pairs, table) {
                     self.out.push('}');
                 } else {
                     self.out.truncate(start);
+                    self.omissions.truncate(omitted);
                     self.out.push('=');
                     self.value(node, place, Lines::One);
                 }
