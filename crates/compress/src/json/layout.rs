@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::cost;
+use super::template::{self, Template};
 use super::value::{Node, Value};
 use super::words;
 
@@ -40,6 +41,7 @@ pub(super) enum Delimiter {
 pub(super) struct Group<'t> {
     pub(super) fields: Vec<Field<'t>>,
     index: HashMap<&'t str, usize>,
+    references: Vec<&'t str>,
 }
 
 /// One field.
@@ -56,6 +58,10 @@ pub(super) enum Layout<'t> {
     Cell { text: bool },
     /// Written once, in the header; a row that differs says so by name.
     Default(&'t Node<'t>),
+    /// Written once, in the header, as it follows from other fields of the object; a row that differs says so by name.
+    Derived(Template<'t>),
+    /// A cell with the middle of an address whose ends stand in the header.
+    Address { prefix: &'t str, suffix: &'t str },
     /// Always an object: its fields are cells of the same row.
     Group(Group<'t>),
     /// An object, null or absent: a tuple in braces.
@@ -75,15 +81,25 @@ impl<'t> Group<'t> {
 
     fn new(fields: Vec<Field<'t>>) -> Self {
         let index = fields.iter().enumerate().map(|(place, field)| (field.key, place)).collect();
-        Self { fields, index }
+        let mut references = Vec::new();
+        for field in &fields {
+            let Layout::Derived(template) = &field.layout else { continue };
+            for part in &template.parts {
+                match part {
+                    template::Part::Key(key) if !references.contains(key) => references.push(*key),
+                    _ => {}
+                }
+            }
+        }
+        Self { fields, index, references }
     }
 
     /// Whether some cell is written in every row; a row of nothing could not be told from no row.
     fn writes_a_cell(&self) -> bool {
         self.fields.iter().any(|field| match &field.layout {
-            Layout::Default(_) => false,
+            Layout::Default(_) | Layout::Derived(_) => false,
             Layout::Group(group) => group.writes_a_cell(),
-            Layout::Cell { .. } | Layout::Maybe(_) | Layout::Rows(_) => true,
+            Layout::Cell { .. } | Layout::Address { .. } | Layout::Maybe(_) | Layout::Rows(_) => true,
         })
     }
 
@@ -95,8 +111,14 @@ impl<'t> Group<'t> {
                 true
             }
             Layout::Group(group) => group.write_a_cell(),
-            Layout::Cell { .. } | Layout::Maybe(_) | Layout::Rows(_) => true,
+            Layout::Derived(_) => false,
+            Layout::Cell { .. } | Layout::Address { .. } | Layout::Maybe(_) | Layout::Rows(_) => true,
         })
+    }
+
+    /// Keys that derived fields refer to.
+    pub(super) fn references(&self) -> &[&'t str] {
+        &self.references
     }
 }
 
@@ -203,14 +225,18 @@ fn infer<'t>(objects: &[&'t Node<'t>], path_cost: usize) -> Inferred<'t> {
     }
     let rows = objects.len() - misfits;
     let mut inferred = Inferred { group: Group::default(), misfits, keys, strays, space: 0, comma: 0 };
-    let mut fields = Vec::new();
+    let (mut fields, mut kept) = (Vec::new(), Vec::new());
     for column in &columns.order {
         let column = &columns.columns[*column];
         match inferred.layout(column, rows, path_cost) {
-            Some(layout) => fields.push(Field { key: column.key, layout }),
+            Some(layout) => {
+                fields.push(Field { key: column.key, layout });
+                kept.push(column);
+            }
             None => inferred.strays += column.values.len(),
         }
     }
+    derive(&mut fields, &kept, rows);
     inferred.group = Group::new(fields);
     inferred
 }
@@ -287,6 +313,63 @@ impl<'t> Inferred<'t> {
             }
         }
     }
+}
+
+/// Gives cells with addresses a template or common ends.
+fn derive<'t>(fields: &mut [Field<'t>], columns: &[&Column<'t>], rows: usize) {
+    let whole = |column: &Column<'_>| rows >= 2 && column.values.len() == rows;
+    let addresses: Vec<_> = fields
+        .iter()
+        .zip(columns)
+        .map(|(field, column)| {
+            matches!(field.layout, Layout::Cell { .. })
+                && column.values.iter().all(|node| node.is_null() || template::address(node).is_some())
+        })
+        .collect();
+    if !addresses.contains(&true) {
+        return;
+    }
+    let others: Vec<_> = fields
+        .iter()
+        .zip(columns)
+        .zip(&addresses)
+        .filter(|((field, column), address)| matches!(field.layout, Layout::Cell { .. }) && !**address && whole(column))
+        .map(|((_, column), _)| *column)
+        .collect();
+    let keys: Vec<_> = fields.iter().map(|field| field.key).collect();
+    for place in (0..fields.len()).filter(|place| addresses[*place]) {
+        let column = columns[place];
+        let derived = if whole(column) { template_of(column, &others, &keys) } else { None };
+        if let Some(template) = derived {
+            fields[place].layout = Layout::Derived(template);
+            continue;
+        }
+        let texts: Vec<_> = column.values.iter().filter_map(|node| template::address(node)).collect();
+        if let Some((prefix, suffix)) = template::affixes(&texts) {
+            fields[place].layout = Layout::Address { prefix, suffix };
+        }
+    }
+}
+
+/// The template that gives at least four in five of a column's values, made from one of its rows.
+fn template_of<'t>(column: &Column<'t>, others: &[&Column<'t>], keys: &[&str]) -> Option<Template<'t>> {
+    let rows = column.values.len();
+    [0, rows / 2, rows - 1].into_iter().find_map(|row| {
+        let text = template::address(column.values[row])?;
+        let mut values: Vec<_> = others
+            .iter()
+            .filter_map(|other| Some((other.key, template::scalar_text(other.values[row]).filter(|text| !text.is_empty())?)))
+            .collect();
+        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        let template = Template::of(text, &values)?;
+        let given = (0..rows).filter(|row| {
+            let value = |key: &str| {
+                others.iter().find(|other| other.key == key).and_then(|other| template::scalar_text(other.values[*row]))
+            };
+            template::address(column.values[*row]).is_some_and(|text| template.gives(text, value))
+        });
+        (given.count() * 5 >= rows * 4 && template.is_readable(|key| keys.contains(&key))).then_some(template)
+    })
 }
 
 /// Whether all values are strings or null, and enough of the strings look like something else to say so once in the header.

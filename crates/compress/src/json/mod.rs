@@ -9,6 +9,7 @@ mod opaque;
 mod parse;
 mod read;
 mod select;
+mod template;
 mod value;
 mod words;
 mod write;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::layout::Delimiter;
 use super::parse;
+use super::template::{self, Part, REST, Template};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
 
@@ -46,6 +47,8 @@ struct Field<'a> {
 enum Kind<'a> {
     Cell { text: bool },
     Default(Node<'a>),
+    /// Text with keys in braces; what it refers to is known when the whole header is.
+    Template(&'a str),
     Group(Vec<Field<'a>>),
     Maybe(Head<'a>),
     Rows(Element<'a>),
@@ -213,7 +216,10 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'=') => {
                 self.at += 1;
-                Some(Kind::Default(self.value(Place::Item)?))
+                match self.template() {
+                    Some(template) => Some(Kind::Template(template)),
+                    None => Some(Kind::Default(self.value(Place::Item)?)),
+                }
             }
             Some(b'{') => Some(Kind::Group(self.braced()?.fields)),
             Some(b'?') => {
@@ -231,6 +237,30 @@ impl<'a> Reader<'a> {
             }
             _ => Some(Kind::Cell { text: false }),
         }
+    }
+
+    /// A word with braces that match, which no bare string has.
+    fn template(&mut self) -> Option<&'a str> {
+        let rest = &self.text[self.at..];
+        if rest.starts_with(['{', '[', '"']) {
+            return None;
+        }
+        let (mut open, mut braces) = (0_usize, false);
+        let ends = |byte: u8| {
+            match byte {
+                b'{' => open += 1,
+                b'}' if open == 0 => return true,
+                b'}' => (open, braces) = (open - 1, true),
+                b' ' | b',' | b'\n' | b';' | b']' | b'"' => return true,
+                _ => {}
+            }
+            false
+        };
+        let length = rest.bytes().position(ends).unwrap_or(rest.len());
+        (braces && open == 0).then(|| {
+            self.at += length;
+            &rest[..length]
+        })
     }
 
     fn bracketed(&mut self) -> Option<Bracketed<'a>> {
@@ -320,6 +350,7 @@ impl<'a> Reader<'a> {
 
     fn cells(&mut self, fields: &[Field<'a>], row: &mut Row<'a>) -> Option<Pairs<'a>> {
         let mut pairs = Vec::new();
+        let mut derived = Vec::new();
         for field in fields {
             self.strays(fields, row, &mut pairs)?;
             let node = match &field.kind {
@@ -329,26 +360,43 @@ impl<'a> Reader<'a> {
                     row.path.pop();
                     Some(Node::new(Value::Object(inner)))
                 }
-                Kind::Default(node) => match self.name(row) {
-                    Some((path, after)) if is_at(&path, &row.path, &field.key) => {
+                Kind::Template(template) if template.contains(REST) => {
+                    let node = self.next_cell(&Kind::Cell { text: true }, row)?;
+                    node.map(|node| in_address(node, template)).map_or(Some(None), |node| node.map(Some))?
+                }
+                Kind::Default(_) | Kind::Template(_) => match (self.name(row), &field.kind) {
+                    (Some((path, after)), _) if is_at(&path, &row.path, &field.key) => {
                         self.at = after;
                         row.first = false;
                         self.cell(&Kind::Cell { text: false }, row.delimiter)?
                     }
-                    _ => Some(node.clone()),
-                },
-                kind => {
-                    if !row.first {
-                        self.at += matches!(self.peek()?, b' ' | b',').then_some(1)?;
+                    (_, Kind::Default(node)) => Some(node.clone()),
+                    (_, Kind::Template(template)) => {
+                        derived.push((pairs.len(), *template));
+                        Some(Node::new(Value::Null))
                     }
-                    row.first = false;
-                    self.cell(kind, row.delimiter)?
-                }
+                    _ => None,
+                },
+                kind => self.next_cell(kind, row)?,
             };
             pairs.extend(node.map(|node| (field.key.clone(), node)));
         }
         self.strays(fields, row, &mut pairs)?;
+        for (place, template) in derived {
+            let template = Template::read(template, |key| fields.iter().any(|field| field.key == key))?;
+            let node = string(Cow::Owned(filled(&template, &pairs)?));
+            pairs[place].1 = Node::new(node);
+        }
         Some(pairs)
+    }
+
+    #[allow(clippy::option_option, reason = "the outer one is a text that cannot be read")]
+    fn next_cell(&mut self, kind: &Kind<'a>, row: &mut Row<'a>) -> Option<Option<Node<'a>>> {
+        if !row.first {
+            self.at += matches!(self.peek()?, b' ' | b',').then_some(1)?;
+        }
+        row.first = false;
+        self.cell(kind, row.delimiter)
     }
 
     /// Cells with a name of the group being read that the header does not know.
@@ -419,6 +467,31 @@ impl<'a> Reader<'a> {
         self.take(b'=')?;
         Some((path, self.at))
     }
+}
+
+/// What a template gives in one object.
+fn filled(template: &Template<'_>, pairs: &Pairs<'_>) -> Option<String> {
+    let mut text = String::new();
+    for part in &template.parts {
+        match part {
+            Part::Text(piece) => text.push_str(piece),
+            Part::Key(key) => {
+                let (_, node) = pairs.iter().find(|(known, _)| known == key)?;
+                text.push_str(template::scalar_text(node)?);
+            }
+        }
+    }
+    Some(text)
+}
+
+/// The address whose middle a cell holds.
+fn in_address<'a>(node: Node<'a>, template: &str) -> Option<Node<'a>> {
+    if node.is_null() {
+        return Some(node);
+    }
+    let (prefix, suffix) = template.split_once(REST)?;
+    let text = format!("{prefix}{}{suffix}", template::scalar_text(&node)?);
+    Some(Node::new(string(Cow::Owned(text))))
 }
 
 const fn string(text: Cow<'_, str>) -> Value<'_> {

@@ -75,7 +75,26 @@ fn any_json() -> impl Strategy<Value = String> {
                 format!("[{}]", rows.into_iter().map(row).collect::<Vec<_>>().join(","))
             })
         });
+        let addresses = {
+            let name = prop::sample::select(vec!["ann", "bob", "a-b", "1", "12", "", "-", "null", "x y", "{b}", "a/b", "a,b"]);
+            let tail = prop::sample::select(vec!["", "", "", "", "/posts{/id}", "{/b}", "/{a}", ".git", "?q=1,2", " x", "]"]);
+            let other = prop_oneof![12 => Just(None), 1 => scalar().prop_map(Some)];
+            prop::collection::vec((name, other), 2..8).prop_flat_map(move |rows| (Just(rows), tail.clone())).prop_map(
+                move |(rows, tail)| {
+                    let row = |(name, other): (&str, Option<String>)| {
+                        let address = format!("\"https://x.org/u/{name}{tail}\"");
+                        object(vec![
+                            ("a".to_owned(), format!("\"{name}\"")),
+                            ("b".to_owned(), other.unwrap_or_else(|| address.clone())),
+                            ("c".to_owned(), address),
+                        ])
+                    };
+                    format!("[{}]", rows.into_iter().map(row).collect::<Vec<_>>().join(","))
+                },
+            )
+        };
         prop_oneof![
+            addresses,
             prop::collection::vec((key(), inner.clone()), 0..6).prop_map(object),
             prop::collection::vec(inner, 0..6).prop_map(|elements| format!("[{}]", elements.join(", "))),
             prop::collection::vec(record, 1..8).prop_map(|elements| format!("[{}]", elements.join(",\n"))),

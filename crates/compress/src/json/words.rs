@@ -31,6 +31,8 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
         b'"' | b';' | b']' | b'}' | 0..b' ' | 127 => false,
         b' ' => spaces,
         b',' => commas,
+        // In a header, braces that match make a template.
+        b'{' => place != Place::Item,
         _ => true,
     });
     if !plain || (!text.is_ascii() && text.contains(is_odd_blank)) {

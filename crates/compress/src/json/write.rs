@@ -20,6 +20,7 @@ use headroom_core::{Omission, Original, Unit, gap_mark};
 use super::layout::{self, Delimiter, Element, Group, Layout, Table};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
+use super::template::{self, REST};
 use super::{opaque, select};
 
 /// What is written of a value.
@@ -234,6 +235,16 @@ impl Writer<'_> {
                     self.out.push('=');
                     self.value(node, Place::Item, Lines::One);
                 }
+                Layout::Derived(template) => {
+                    self.out.push('=');
+                    self.out.push_str(&template.written());
+                }
+                Layout::Address { prefix, suffix } => {
+                    self.out.push('=');
+                    self.out.push_str(prefix);
+                    self.out.push_str(REST);
+                    self.out.push_str(suffix);
+                }
                 Layout::Group(inner) => {
                     self.out.push('{');
                     self.fields(inner, delimiter);
@@ -300,6 +311,7 @@ impl Writer<'_> {
         let outer = row.unwritten.take();
         let start = self.out.len();
         let mut cursor = 0;
+        let references: Vec<_> = group.references().iter().map(|wanted| (*wanted, reference(pairs, wanted))).collect();
         for (key, node) in pairs {
             let Some(place) = group.find(key, cursor) else {
                 if let Some((path, default)) = row.unwritten.take() {
@@ -319,7 +331,7 @@ impl Writer<'_> {
                 }
             }
             row.path.push(key);
-            let fits = self.cell(node, &group.fields[place].layout, row);
+            let fits = self.cell(node, &group.fields[place].layout, &references, row);
             row.path.pop();
             if !fits {
                 return false;
@@ -333,13 +345,24 @@ impl Writer<'_> {
         rest
     }
 
-    fn cell<'t>(&mut self, node: &'t Node<'t>, layout: &'t Layout<'t>, row: &mut Row<'t>) -> bool {
+    fn cell<'t>(
+        &mut self,
+        node: &'t Node<'t>,
+        layout: &'t Layout<'t>,
+        references: &[(&str, Option<&str>)],
+        row: &mut Row<'t>,
+    ) -> bool {
+        let value = |key: &str| references.iter().find(|(known, _)| *known == key).and_then(|(_, value)| *value);
         match (layout, &node.value) {
+            (Layout::Derived(template), Value::String(string)) if template.gives(&string.text, value) => {
+                row.unwritten = Some((row.path.clone(), node));
+                return true;
+            }
             (Layout::Default(default), _) if node.same(default) => {
                 row.unwritten = Some((row.path.clone(), default));
                 return true;
             }
-            (Layout::Default(_), _) => {
+            (Layout::Default(_) | Layout::Derived(_), _) => {
                 self.named(&row.path.clone(), node, row);
                 return true;
             }
@@ -347,8 +370,19 @@ impl Writer<'_> {
             (Layout::Group(_), _) => return false,
             _ => {}
         }
-        let text = matches!(layout, Layout::Cell { text: true });
+        let text = matches!(layout, Layout::Cell { text: true } | Layout::Address { .. });
         let place = Place::Cell { delimiter: row.delimiter, text };
+        if let (Layout::Address { prefix, suffix }, Value::String(string)) = (layout, &node.value) {
+            let middle = string.text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+            let Some(middle) = middle else { return false };
+            self.delimit_mark(row);
+            if words::is_bare(middle, place) {
+                self.out.push_str(middle);
+            } else {
+                words::push_quoted(&mut self.out, middle);
+            }
+            return true;
+        }
         let first = !row.cells_written;
         self.delimit(node, place, row);
         match (layout, &node.value) {
@@ -376,14 +410,14 @@ impl Writer<'_> {
     fn absent<'t>(&mut self, key: &'t str, layout: &'t Layout<'t>, row: &mut Row<'t>) -> bool {
         match layout {
             Layout::Group(_) => return false,
-            Layout::Default(_) => {
+            Layout::Default(_) | Layout::Derived(_) => {
                 self.delimit_mark(row);
                 row.path.push(key);
                 self.path(&row.path);
                 row.path.pop();
                 self.out.push_str("=-");
             }
-            Layout::Cell { .. } | Layout::Maybe(_) | Layout::Rows(_) => {
+            Layout::Cell { .. } | Layout::Address { .. } | Layout::Maybe(_) | Layout::Rows(_) => {
                 self.delimit_mark(row);
                 self.out.push('-');
             }
@@ -422,6 +456,11 @@ impl Writer<'_> {
         }
         row.cells_written = true;
     }
+}
+
+/// The text that a template finds under `key`.
+fn reference<'t>(pairs: &'t Pairs<'t>, key: &str) -> Option<&'t str> {
+    pairs.iter().find(|(known, _)| known == key).and_then(|(_, node)| template::scalar_text(node))
 }
 
 /// The row being written.
