@@ -76,8 +76,10 @@ fn any_json() -> impl Strategy<Value = String> {
             })
         });
         let addresses = {
-            let name = prop::sample::select(vec!["ann", "bob", "a-b", "1", "12", "", "-", "null", "x y", "{b}", "a/b", "a,b"]);
-            let tail = prop::sample::select(vec!["", "", "", "", "/posts{/id}", "{/b}", "/{a}", ".git", "?q=1,2", " x", "]"]);
+            let name =
+                prop::sample::select(vec!["ann", "bob", "a-b", "1", "12", "", "-", "null", "x y", "{b}", "a/b", "a,b"]);
+            let tail =
+                prop::sample::select(vec!["", "", "", "", "/posts{/id}", "{/b}", "/{a}", ".git", "?q=1,2", " x", "]"]);
             let other = prop_oneof![12 => Just(None), 1 => scalar().prop_map(Some)];
             prop::collection::vec((name, other), 2..8).prop_flat_map(move |rows| (Just(rows), tail.clone())).prop_map(
                 move |(rows, tail)| {
