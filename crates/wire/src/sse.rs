@@ -192,8 +192,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Name and data of an event.
+    type Named = (Option<String>, Option<String>);
+
     /// Runs chunks through a framer: the events, and all bytes that came out.
-    fn frame(chunks: &[&[u8]]) -> (Vec<(Option<String>, Option<String>)>, Vec<u8>) {
+    fn frame(chunks: &[&[u8]]) -> (Vec<Named>, Vec<u8>) {
         let (mut framer, mut events, mut raw) = (Framer::default(), Vec::new(), Vec::new());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut take = |frame: Frame| match frame {

@@ -272,7 +272,7 @@ impl Turn {
     pub fn answer(&mut self, answers: &[Answer], steps: &mut Vec<Step>) {
         let Some(heard) = self.waiting.take() else { return };
         let results = heard.retrievals().zip(answers).map(|(call, answer)| self.result(call, answer)).collect();
-        self.settle(heard, results, steps);
+        self.settle(&heard, results, steps);
     }
 
     /// Says that a continuation could not be had. The client of a stream is told so in the provider's own way, as `error` (the
@@ -309,7 +309,7 @@ impl Turn {
         } else if used == limit || heard.calls_client() {
             let answer = Answer { text: NO_MORE.to_owned(), is_error: true };
             let results = calls.iter().map(|call| self.result(call, &answer)).collect();
-            self.settle(heard, results, steps);
+            self.settle(&heard, results, steps);
         } else {
             self.conclude(Some(&heard), true, steps);
         }
@@ -320,13 +320,13 @@ impl Turn {
     }
 
     /// The calls of a response have their results: continue it, or leave the rest to the client's next request.
-    fn settle(&mut self, heard: Heard, results: Vec<String>, steps: &mut Vec<Step>) {
+    fn settle(&mut self, heard: &Heard, results: Vec<String>, steps: &mut Vec<Step>) {
         let mixed = heard.calls_client();
-        let continuation = (!mixed).then(|| self.continuation(&heard, &results));
-        self.rounds.push(self.round(&heard, results, mixed));
+        let continuation = (!mixed).then(|| self.continuation(heard, &results));
+        self.rounds.push(self.round(heard, results, mixed));
         match continuation {
-            None => self.conclude(Some(&heard), false, steps),
-            Some(None) => self.conclude(Some(&heard), true, steps),
+            None => self.conclude(Some(heard), false, steps),
+            Some(None) => self.conclude(Some(heard), true, steps),
             Some(Some(body)) => {
                 self.shown.text.push_str(&heard.text);
                 self.shown.items.extend(heard.visible().map(|item| item.json.clone()));
