@@ -3,12 +3,17 @@
 //! [`detect`] says what a text is; [`ALL`] lists the compressors; [`compress`] routes a segment to the one that accepts its kind
 //! and weighs the result in tokens. Everything here is pure: no I/O, no clock, no randomness.
 
+mod command;
 mod detect;
 mod json;
+mod lines;
 mod log;
+pub mod repeat;
+mod search;
+pub mod view;
 mod weigh;
 
-pub use detect::{Detection, detect};
+pub use detect::{Detection, Piece, detect, split};
 pub use weigh::{Outcome, compress};
 
 use headroom_core::Compressor;

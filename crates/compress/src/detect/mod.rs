@@ -1,6 +1,23 @@
 //! What a text is (part of ContentRouter). One file per kind; structure decides, and doubt means [`Kind::Opaque`].
+//!
+//! Every test looks at a bounded [`Sample`] of lines and asks for shapes that repeat, never for a single word. What is known
+//! about a text (the command, the file name) only chooses between readings that the text allows. Parsers are the
+//! exception: JSON and HTML are certain from their syntax.
 
-use headroom_core::{Kind, Segment};
+mod code;
+mod command;
+mod diff;
+mod html;
+mod json;
+mod log;
+mod prose;
+mod search;
+mod split;
+mod table;
+
+use headroom_core::{Hints, Kind, Language, Segment};
+
+pub use split::{Piece, split};
 
 /// What a text was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,5 +28,190 @@ pub struct Detection {
 
 /// Finds out what the segment's text is. Linear, and looks at a bounded sample where that is enough.
 pub fn detect(segment: &Segment<'_>) -> Detection {
-    Detection { kind: segment.hints.kind.unwrap_or(Kind::Opaque) }
+    Detection { kind: segment.hints.kind.unwrap_or_else(|| kind_of(segment.text, &segment.hints)) }
 }
+
+fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
+    if text.trim_start().is_empty() {
+        return Kind::Opaque;
+    }
+    if json::is_json(text) {
+        return Kind::Json;
+    }
+    let sample = Sample::of(text);
+    if sample.binary || text.trim_start().starts_with("<?xml") {
+        return Kind::Opaque;
+    }
+    if html::is_html(text) {
+        return Kind::Html;
+    }
+    let origin = Origin::of(hints);
+    if search::is_numbered_view(&sample) {
+        // A file shown with line numbers. Without its name nothing is known about what may be left out of it.
+        return origin.language.map_or(Kind::Opaque, Kind::Code);
+    }
+    if let Some(language) = origin.language.filter(|_| origin.is_file) {
+        return Kind::Code(language);
+    }
+    if diff::is_diff(&sample) {
+        return Kind::Diff;
+    }
+    if command::is_command(&sample) {
+        return Kind::Command;
+    }
+    if search::is_search(&sample, &origin) {
+        return Kind::Search;
+    }
+    if log::is_log(&sample) {
+        return Kind::Log;
+    }
+    if table::is_table(text) {
+        return Kind::Table;
+    }
+    let mixed = sample.lines.iter().any(|line| diff::is_hunk_header(line));
+    if let Some(language) = code::language(&sample).filter(|_| !mixed) {
+        return Kind::Code(language);
+    }
+    if prose::is_prose(&sample) {
+        return Kind::Prose;
+    }
+    // What a shell command printed can be folded where it repeats itself, whatever it is.
+    if (origin.is_shell || mixed || command::is_regular(&sample)) && !origin.is_file {
+        Kind::Command
+    } else {
+        Kind::Opaque
+    }
+}
+
+/// Some lines of a text: all of a short one, else its start, a piece of its middle and its end.
+pub(crate) struct Sample<'t> {
+    /// Without line ends; long ones are cut.
+    pub(crate) lines: Vec<&'t str>,
+    /// It holds NUL bytes.
+    binary: bool,
+}
+
+impl<'t> Sample<'t> {
+    const FROM_START: usize = 240;
+    const FROM_MIDDLE: usize = 60;
+    const FROM_END: usize = 60;
+    const LINE_BYTES: usize = 400;
+    /// How much of the text is looked at for each part, however long its lines are.
+    const PART_BYTES: usize = 48 * 1024;
+
+    pub(crate) fn of(text: &'t str) -> Self {
+        let mut lines = Vec::new();
+        let start = head(text, Self::PART_BYTES);
+        let mut taken = 0;
+        for line in start.split_inclusive('\n').take(Self::FROM_START) {
+            taken += line.len();
+            lines.push(line);
+        }
+        let rest = &text[taken..];
+        let end = tail(rest, Self::PART_BYTES);
+        if !rest.is_empty() {
+            let middle = tail(&rest[..rest.len() - end.len()], rest.len() / 2);
+            let after_line = |part: &'t str| part.find('\n').map_or("", |at| &part[at + 1..]);
+            lines.extend(after_line(head(middle, Self::PART_BYTES)).split_inclusive('\n').take(Self::FROM_MIDDLE));
+            let last = if end.len() == rest.len() { end } else { after_line(end) };
+            let mut last: Vec<&str> = last.rsplit_terminator('\n').take(Self::FROM_END).collect();
+            last.reverse();
+            lines.extend(last);
+        }
+        let binary = lines.iter().any(|line| memchr::memchr(0, line.as_bytes()).is_some());
+        let lines = lines.into_iter().map(|line| head(crate::lines::body(line), Self::LINE_BYTES)).collect();
+        Self { lines, binary }
+    }
+
+    /// Lines that are not blank.
+    pub(crate) fn filled(&self) -> impl Iterator<Item = &'t str> + '_ {
+        self.lines.iter().copied().filter(|line| !line.trim_start().is_empty())
+    }
+
+    /// Whether at least `percent` of the lines that are not blank, and at least `least` of them, satisfy `test`.
+    pub(crate) fn mostly(&self, percent: usize, least: usize, test: impl Fn(&str) -> bool) -> bool {
+        let (mut all, mut hits) = (0, 0);
+        for line in self.filled() {
+            all += 1;
+            hits += usize::from(test(line));
+        }
+        hits >= least && hits * 100 >= all * percent
+    }
+
+    /// How many lines satisfy `test`.
+    pub(crate) fn count(&self, test: impl Fn(&str) -> bool) -> usize {
+        self.lines.iter().filter(|line| test(line)).count()
+    }
+}
+
+/// The start of `text`, at most `bytes` long.
+fn head(text: &str, bytes: usize) -> &str {
+    &text[..floor(text, bytes)]
+}
+
+/// The end of `text`, at most `bytes` long.
+fn tail(text: &str, bytes: usize) -> &str {
+    let mut from = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    &text[from..]
+}
+
+fn floor(text: &str, bytes: usize) -> usize {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}
+
+/// What the hints say about where a text came from.
+pub(crate) struct Origin<'a> {
+    /// The program that printed it.
+    pub(crate) program: Option<&'a str>,
+    /// It is what a file holds, as far as the hints go.
+    is_file: bool,
+    /// A shell or a tool like it ran.
+    is_shell: bool,
+    /// The language that the file's name stands for.
+    language: Option<Language>,
+}
+
+impl<'a> Origin<'a> {
+    fn of(hints: &Hints<'a>) -> Self {
+        let words: Vec<&str> = hints.command.map(last_command).unwrap_or_default().split_whitespace().collect();
+        let program = words.iter().find(|word| !is_setting(word)).map(|word| word.rsplit('/').next().unwrap_or(word));
+        let shows_file = program.is_some_and(|program| {
+            ["cat", "bat", "head", "tail", "sed", "nl", "less", "more", "open", "view", "type", "Get-Content"]
+                .contains(&program)
+        });
+        let of_name = |name: &str| Language::of_extension(name.rsplit_once('.')?.1.trim_matches(['"', '\'']));
+        let named = words.iter().skip(1).rev().find_map(|word| of_name(word)).filter(|_| shows_file);
+        Self {
+            program,
+            is_file: hints.path.is_some() || shows_file,
+            is_shell: hints.command.is_some(),
+            language: hints.path.and_then(of_name).or(named),
+        }
+    }
+}
+
+/// The last command of a line that prints what is seen: after `cd x &&`, `;`, and before a pipe that only shortens.
+fn last_command(line: &str) -> &str {
+    let line = line.lines().next().unwrap_or_default();
+    let last =
+        line.rsplit(['&', ';']).map(str::trim).find(|part| !part.is_empty() && !part.starts_with('>')).unwrap_or(line);
+    last.split('|').next().unwrap_or(last).trim()
+}
+
+/// `NAME=value` before a command, and commands that run another one.
+fn is_setting(word: &str) -> bool {
+    ["sudo", "time", "env", "nice", "nohup", "command", "exec"].contains(&word)
+        || word
+            .split_once('=')
+            .is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+}
+
+#[cfg(test)]
+mod tests;

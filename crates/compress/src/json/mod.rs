@@ -1,6 +1,26 @@
 //! SmartCrusher: JSON.
+//!
+//! The text is parsed into a value that keeps everything ([`value`]), written in a notation that names keys once ([`write`]),
+//! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
+
+mod cost;
+mod layout;
+mod opaque;
+mod parse;
+mod read;
+mod select;
+mod template;
+mod value;
+mod words;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+use value::Node;
+use write::{Extent, Written};
 
 /// The JSON compressor.
 pub struct SmartCrusher;
@@ -14,7 +34,49 @@ impl Compressor for SmartCrusher {
         kind == Kind::Json
     }
 
-    fn compress(&self, _segment: &Segment<'_>, _goal: &Goal<'_>) -> Option<Compressed> {
-        None
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
+        let source = Source::parse(text)?;
+        let exact = source.exact()?;
+        let Some(original) = goal.original() else { return Some(Compressed::exact(exact)) };
+        let part = source.write(Extent::Part { original, text: segment.text })?;
+        // An omission that hides little is not worth a round trip.
+        if part.omissions.is_empty() || part.text.len() * 10 > exact.len() * 9 {
+            return Some(Compressed::exact(exact));
+        }
+        Some(Compressed::omitting(part.text, original, part.omissions))
+    }
+}
+
+/// A parsed text.
+enum Source<'a> {
+    /// One value.
+    Value(Node<'a>),
+    /// One value a line, as an array.
+    Lines(Node<'a>),
+}
+
+impl<'a> Source<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        parse::parse(text).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
+    }
+
+    fn write(&self, extent: Extent<'_>) -> Option<Written> {
+        match self {
+            Self::Value(node) => write::write(node, extent),
+            Self::Lines(node) => {
+                let mut written = write::write(node, extent)?;
+                written.text.insert_str(0, words::LINES);
+                Some(written)
+            }
+        }
+    }
+
+    /// The encoding of the whole, proved by decoding it.
+    fn exact(&self) -> Option<String> {
+        let text = self.write(Extent::Whole)?.text;
+        let (Self::Value(node) | Self::Lines(node)) = self;
+        let is_lines = matches!(self, Self::Lines(_));
+        (read::read(&text)?.same(node) && text.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }

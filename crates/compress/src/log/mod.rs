@@ -1,9 +1,20 @@
 //! Logs.
+//!
+//! Exact: lines are sorted into templates ([`mine`]) and written as template and values ([`exact`]); the decoder is run before the
+//! encoding is offered. Standard: whole records are left out ([`omit`]) when what remains still shows every message, every
+//! rare one whole, and everything that is odd.
+
+pub(crate) mod exact;
+pub(crate) mod lex;
+pub(crate) mod mine;
+pub(crate) mod omit;
+pub(crate) mod stamp;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+use lex::Quotes;
 
 /// The log compressor.
-pub struct LogCompressor;
+pub(crate) struct LogCompressor;
 
 impl Compressor for LogCompressor {
     fn name(&self) -> &'static str {
@@ -14,7 +25,45 @@ impl Compressor for LogCompressor {
         kind == Kind::Log
     }
 
-    fn compress(&self, _segment: &Segment<'_>, _goal: &Goal<'_>) -> Option<Compressed> {
-        None
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let text = segment.text;
+        // A file that may be edited has to be quoted as it is.
+        if segment.hints.editable {
+            return None;
+        }
+        let Some(original) = goal.original() else { return encode(text).map(Compressed::exact) };
+        let Some(omitting) = omit::omit(original) else { return encode(text).map(Compressed::exact) };
+        if omitting.text.len() * CLEARLY < text.len() {
+            return Some(omitting);
+        }
+        Some(match encode(text).map(Compressed::exact) {
+            Some(exact) => shorter(exact, omitting, goal),
+            None => omitting,
+        })
     }
 }
+
+/// No exact encoding was seen to reach a fifth of a text that leaving out brings to this fraction of it.
+const CLEARLY: usize = 8;
+
+/// The exact encoding, if it is shorter and reads back.
+fn encode(text: &str) -> Option<String> {
+    encode_but(text, |_| false)
+}
+
+/// [`encode`], with some lines written as they are.
+fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
+    let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
+    let mined = mine::mine(&lines, Quotes::Open);
+    let encoded = exact::encode(&mined, plain, text.ends_with('\n'))?;
+    (encoded.len() < text.len() && exact::decode(&encoded).as_deref() == Some(text)).then_some(encoded)
+}
+
+/// The form with fewer tokens; the exact one when there is little between them.
+fn shorter(exact: Compressed, omitting: Compressed, goal: &Goal<'_>) -> Compressed {
+    let (with_all, with_gaps) = (goal.tokens.count(&exact.text), goal.tokens.count(&omitting.text));
+    if with_gaps + with_gaps / 8 < with_all { omitting } else { exact }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Command output.
+
+pub(crate) mod terminal;

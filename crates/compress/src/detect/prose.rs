@@ -1,0 +1,37 @@
+//! Sentences.
+
+use super::Sample;
+
+/// Whether the text is written in sentences: nearly all of its characters are letters, blanks and the marks of writing, its words are
+/// plain words, and several sentences end.
+pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
+    let (mut letters, mut written, mut all) = (0_usize, 0_usize, 0_usize);
+    let (mut plain, mut words, mut ends) = (0_usize, 0_usize, 0_usize);
+    for line in sample.filled() {
+        for c in line.chars() {
+            all += 1;
+            letters += usize::from(c.is_alphabetic());
+            written += usize::from(
+                c.is_alphabetic() || matches!(c, ' ' | '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '-' | '’'),
+            );
+            ends += usize::from(matches!(c, '。' | '！' | '？' | '؟' | '।'));
+        }
+        for word in line.split_whitespace() {
+            words += 1;
+            let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+            plain += usize::from(
+                !bare.is_empty() && bare.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-')),
+            );
+            ends += usize::from(
+                word.ends_with(['.', '!', '?']) && bare.len() + 1 >= word.len() && bare.chars().count() > 1,
+            );
+        }
+    }
+    let long_words = all >= words * 3;
+    ends >= 3
+        && long_words
+        && letters * 100 >= all * 65
+        && written * 100 >= all * 90
+        && plain * 100 >= words * 80
+        && words <= ends * 60
+}

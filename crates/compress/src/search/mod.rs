@@ -1,0 +1,3 @@
+//! Search results and listings.
+
+pub(crate) mod line;
