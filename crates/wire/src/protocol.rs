@@ -58,7 +58,7 @@ pub(crate) trait Protocol: Sync {
 /// Follows the upstream's streams of one turn and says what the client gets of them.
 ///
 /// [`event`](Self::event) is called with every event; when the response is over, [`close`](Self::close) or [`next_response`](Self::next_response) is called.
-pub(crate) trait Stream: Send {
+pub(crate) trait Stream: Send + Sync {
     /// Takes the next event and adds what the client gets of it. Once a call of ours is hidden, or in a later response of the
     /// turn, the events that end it are kept back.
     fn event(&mut self, event: Event, out: &mut Vec<Bytes>);
