@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use headroom_core::Handle;
+use headroom_core::{ContentHash, Handle};
 use headroom_store::{Batch, Lineage, Rendering, Scope, Store, StoreError, StoredReceipt};
 use headroom_tokens::Tokenizer;
-use headroom_wire::{Request, SlotRole};
+use headroom_wire::{Exchange, Request, SlotRole};
 
 use crate::memo::Memo;
 use crate::plan::{self, Known, Lineages, Plan};
@@ -73,11 +73,16 @@ impl Engine {
         self.commit(scope, &lineages, &mut plan);
         let insertion = plan.offer.then(|| request.offer_tool()).flatten();
         let edits = plan.edits();
-        let body = (!edits.is_empty() || insertion.is_some()).then(|| request.splice(&edits, insertion.as_slice()));
+        let mut insertions: Vec<_> = insertion.into_iter().collect();
+        let offered = !insertions.is_empty();
+        if offered {
+            insertions.extend(request.reinsert(&self.exchanges(scope, request)));
+        }
+        let body = (!edits.is_empty() || offered).then(|| request.splice(&edits, &insertions));
         let mut receipt = receipt_of(request, policy);
-        receipt.tool_offered = insertion.is_some();
+        receipt.tool_offered = offered;
         fill_slots(&mut receipt, request, &plan);
-        Outbound { body, redeemable: insertion.is_some() || request.has_retrieval_tool(), receipt }
+        Outbound { body, redeemable: offered || request.has_retrieval_tool(), receipt }
     }
 
     /// What was sent before: from memory, and from the store for what memory does not have.
@@ -135,6 +140,34 @@ impl Engine {
         }
     }
 
+    /// The hidden exchanges of earlier turns that this request's history may need.
+    fn exchanges(&self, scope: &Scope, request: &Request) -> Vec<Exchange> {
+        let keys: Vec<Lineage> = request.exchange_keys().iter().map(|key| exchange_key(*key)).collect();
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        match self.store().exchanges(scope, &keys) {
+            Ok(found) => found.iter().flatten().filter_map(|document| serde_json::from_str(document).ok()).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "hidden exchanges could not be read; this request goes without them");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Keeps a hidden exchange, so that later requests of its conversation get it back. Says whether it is kept; if not, later
+    /// turns go without it. Blocks on the store.
+    pub fn remember(&self, scope: &Scope, exchange: &Exchange) -> bool {
+        let Ok(document) = serde_json::to_string(exchange) else { return false };
+        let mut batch = Batch::at(now_ms());
+        batch.exchange(exchange_key(exchange.key()), document);
+        let kept = self.store().write(scope, batch);
+        if let Err(error) = &kept {
+            tracing::warn!(%error, "a hidden exchange could not be kept; later turns go without it");
+        }
+        kept.is_ok()
+    }
+
     /// Answers a question about an original.
     pub fn answer(&self, scope: &Scope, query: &Query) -> Answer {
         crate::answer::answer(self.store(), scope, query)
@@ -178,6 +211,13 @@ impl Engine {
         let stored = self.store().receipt(scope, id)?;
         Ok(stored.and_then(|receipt| serde_json::from_str(&receipt.document).ok()))
     }
+}
+
+/// Under which the store files an exchange.
+fn exchange_key(key: ContentHash) -> Lineage {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&key.as_bytes()[..16]);
+    Lineage::from_bytes(bytes)
 }
 
 /// Milliseconds since the Unix epoch; 0 on a machine whose clock stands before it.

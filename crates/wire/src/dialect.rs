@@ -3,14 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::Document;
-use crate::request::Outline;
-use crate::{anthropic, openai_chat};
+use crate::anthropic::Anthropic;
+use crate::openai_chat::OpenAiChat;
+use crate::protocol::Protocol;
 
 /// How a provider's API spells a conversation.
 ///
-/// To add one: a folder with `outline`, `TOOL_DEFINITION`, `usage`, and its turn; an arm in each function below; recorded
-/// streams under `corpus/streams/<name>/`.
+/// To add one: a folder with its `Protocol`, a variant here, and recorded streams under `corpus/streams/<name>/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -47,18 +46,15 @@ impl Dialect {
     }
 
     /// The definition of our retrieval tool, byte for byte as it is inserted. It never changes inside a version.
-    pub const fn tool_definition(self) -> &'static str {
-        match self {
-            Self::AnthropicMessages => anthropic::TOOL_DEFINITION,
-            Self::OpenAiChat => openai_chat::TOOL_DEFINITION,
-        }
+    pub fn tool_definition(self) -> &'static str {
+        self.protocol().tool_definition()
     }
 
-    /// What the dialect finds in a body; `None` when it is not one of its requests.
-    pub(crate) fn outline(self, document: &Document) -> Option<Outline> {
+    /// The dialect's implementation.
+    pub(crate) fn protocol(self) -> &'static dyn Protocol {
         match self {
-            Self::AnthropicMessages => anthropic::outline(document),
-            Self::OpenAiChat => openai_chat::outline(document),
+            Self::AnthropicMessages => &Anthropic,
+            Self::OpenAiChat => &OpenAiChat,
         }
     }
 }

@@ -42,6 +42,11 @@ impl Document {
         std::str::from_utf8(&self.body[self.span(id)]).unwrap_or_default()
     }
 
+    /// The text of a range that begins and ends between values.
+    pub(crate) fn text(&self, range: Range<usize>) -> &str {
+        std::str::from_utf8(&self.body[range]).unwrap_or_default()
+    }
+
     /// The JSON text of a value, sharing the body.
     pub(crate) fn bytes(&self, id: Id) -> Bytes {
         self.body.slice(self.span(id))

@@ -20,12 +20,20 @@
 mod anthropic;
 mod dialect;
 mod document;
+mod exchange;
 mod literal;
 mod openai_chat;
+mod protocol;
 mod request;
 mod scan;
+pub mod sse;
 mod tool;
+pub mod turn;
+mod usage;
 
 pub use dialect::{Dialect, ParseDialectError};
+pub use exchange::Exchange;
 pub use request::{Edit, Insertion, Message, Request, Role, Slot, SlotRole, Tools, parse};
 pub use tool::NAME as TOOL_NAME;
+pub use turn::{Answer, Limits, Retrieval, Step, Turn};
+pub use usage::Usage;

@@ -16,7 +16,7 @@ use crate::tool;
 pub fn parse(dialect: Dialect, body: impl Into<Bytes>) -> Request {
     let body = body.into();
     let document = Document::parse(body.clone());
-    let outline = document.as_ref().and_then(|document| dialect.outline(document)).unwrap_or_default();
+    let outline = document.as_ref().and_then(|document| dialect.protocol().outline(document)).unwrap_or_default();
     Request { inner: Arc::new(Inner { dialect, body, document, outline }) }
 }
 

@@ -28,11 +28,11 @@ fn replace(request: &Request, slot: usize, replacement: &str) -> String {
     String::from_utf8(request.splice(&[edit], &[])).unwrap()
 }
 
-fn anthropic(messages: Value) -> Request {
+fn anthropic(messages: &Value) -> Request {
     parse(AnthropicMessages, json!({"model": "claude", "messages": messages}).to_string())
 }
 
-fn openai(messages: Value) -> Request {
+fn openai(messages: &Value) -> Request {
     parse(OpenAiChat, json!({"model": "gpt", "messages": messages}).to_string())
 }
 
@@ -41,7 +41,7 @@ fn openai(messages: Value) -> Request {
 fn of_three_parallel_results_only_the_edited_one_changes() {
     let result = |id: &str, text: &str| json!({"type": "tool_result", "tool_use_id": id, "content": text});
     let call = |id: &str, name: &str| json!({"type": "tool_use", "id": id, "name": name, "input": {"q": id}});
-    let request = anthropic(json!([
+    let request = anthropic(&json!([
         {"role": "assistant", "content": [call("a", "Grep"), call("b", "Bash"), call("c", "Read")]},
         {"role": "user", "content": [result("a", "one"), result("b", "two \"2\""), result("c", "three"), {"type": "text", "text": "go on"}]},
     ]));
@@ -55,7 +55,7 @@ fn of_three_parallel_results_only_the_edited_one_changes() {
 /// T002, T009
 #[test]
 fn images_in_results_are_no_slots() {
-    let request = anthropic(json!([{"role": "user", "content": [
+    let request = anthropic(&json!([{"role": "user", "content": [
         {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "image", "source": {"type": "base64", "data": "aGk="}}]},
         {"type": "tool_result", "tool_use_id": "b", "content": "text"},
     ]}]));
@@ -65,7 +65,7 @@ fn images_in_results_are_no_slots() {
 /// T003
 #[test]
 fn every_shape_of_result_content_is_understood() {
-    let request = anthropic(json!([{"role": "user", "content": [
+    let request = anthropic(&json!([{"role": "user", "content": [
         {"type": "tool_result", "tool_use_id": "a", "content": "string"},
         {"type": "tool_result", "tool_use_id": "b", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y"}]},
         {"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "z"}, {"type": "image", "source": {}}]},
@@ -74,7 +74,7 @@ fn every_shape_of_result_content_is_understood() {
         {"type": "tool_result", "tool_use_id": "f", "content": null},
     ]}]));
     assert_eq!(slots(&request), ["result - string", "result - x", "result - y", "result - z"]);
-    let request = openai(json!([
+    let request = openai(&json!([
         {"role": "tool", "tool_call_id": "a", "content": "string"},
         {"role": "tool", "tool_call_id": "b", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "text": "no"}]},
         {"role": "tool", "tool_call_id": "c", "content": []},
@@ -87,7 +87,7 @@ fn every_shape_of_result_content_is_understood() {
 /// T004
 #[test]
 fn an_error_result_says_so() {
-    let request = anthropic(json!([{"role": "user", "content": [
+    let request = anthropic(&json!([{"role": "user", "content": [
         {"type": "tool_result", "tool_use_id": "a", "is_error": true, "content": "trace"},
         {"type": "tool_result", "tool_use_id": "b", "is_error": false, "content": "fine"},
     ]}]));
@@ -97,7 +97,7 @@ fn an_error_result_says_so() {
 /// T005
 #[test]
 fn a_call_without_a_result_is_forwarded_as_it_is() {
-    let request = anthropic(json!([
+    let request = anthropic(&json!([
         {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "Bash", "input": {}}]},
         {"role": "user", "content": "stop"},
     ]));
@@ -108,7 +108,7 @@ fn a_call_without_a_result_is_forwarded_as_it_is() {
 /// T006, T007, T008
 #[test]
 fn resources_server_results_and_documents_are_opaque() {
-    let request = anthropic(json!([
+    let request = anthropic(&json!([
         {"role": "assistant", "content": [
             {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}},
             {"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"type": "text", "text": "no", "encrypted_content": "xx"}]},
@@ -129,7 +129,7 @@ fn resources_server_results_and_documents_are_opaque() {
 #[test]
 fn arguments_of_any_shape_are_tolerated() {
     let call = |id: &str, arguments: Value| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
-    let request = openai(json!([
+    let request = openai(&json!([
         {"role": "assistant", "content": null, "tool_calls": [
             call("a", json!("{\"x\":1}")), call("b", Value::Null), call("c", json!({"x": 2})), call("d", json!("{broken")), {"id": 7}, null]},
         {"role": "tool", "tool_call_id": "a", "content": "1"},
@@ -145,7 +145,7 @@ fn arguments_of_any_shape_are_tolerated() {
 
 #[test]
 fn legacy_functions_are_results_too() {
-    let request = openai(json!([
+    let request = openai(&json!([
         {"role": "assistant", "content": null, "function_call": {"name": "lookup", "arguments": "{}"}},
         {"role": "function", "name": "lookup", "content": "found"},
     ]));
@@ -178,7 +178,7 @@ fn instructions_are_never_slots_wherever_they_stand() {
     assert_eq!(slots(&request), ["user - yes", "user - too"]);
     let roles: Vec<Role> = request.messages().iter().map(|message| message.role()).collect();
     assert_eq!(roles, [Role::User, Role::Instructions, Role::User]);
-    let request = openai(json!([
+    let request = openai(&json!([
         {"role": "system", "content": "no"}, {"role": "developer", "content": [{"type": "text", "text": "no"}]},
         {"role": "assistant", "content": "no"}, {"role": "user", "content": [{"type": "text", "text": "yes"}]}]));
     assert_eq!(slots(&request), ["user - yes"]);
@@ -188,7 +188,7 @@ fn instructions_are_never_slots_wherever_they_stand() {
 #[test]
 fn a_part_of_a_users_text_can_be_replaced_alone() {
     let text = "héllo\tlog\n\u{1f600} tail? \"why\"";
-    let request = openai(json!([{"role": "user", "content": text}]));
+    let request = openai(&json!([{"role": "user", "content": text}]));
     let payload = text.find("log").unwrap()..text.find(" tail").unwrap();
     let edit = Edit { slot: 0, range: payload.clone(), replacement: "[…]".to_owned() };
     let body: Value = serde_json::from_slice(&request.splice(&[edit], &[])).unwrap();
@@ -264,7 +264,7 @@ fn what_is_no_request_has_no_slots_and_passes() {
 /// T019, T020
 #[test]
 fn a_signed_message_stays_whole_while_a_later_result_changes() {
-    let request = anthropic(json!([
+    let request = anthropic(&json!([
         {"role": "assistant", "content": [
             {"type": "thinking", "thinking": "", "signature": "EqQB+/="}, {"type": "redacted_thinking", "data": "x"},
             {"type": "text", "text": "no"}, {"type": "tool_use", "id": "a", "name": "Bash", "input": {"command": "ls"}}]},
@@ -344,7 +344,7 @@ fn our_tool_definition_is_frozen_and_small() {
 
 #[test]
 fn edits_that_do_not_fit_are_left_out() {
-    let request = openai(json!([{"role": "user", "content": "aéb"}]));
+    let request = openai(&json!([{"role": "user", "content": "aéb"}]));
     let edit = |slot, range, text: &str| Edit { slot, range, replacement: text.to_owned() };
     let spliced = request.splice(
         &[
@@ -368,7 +368,7 @@ fn spell(value: &Value, odd: &mut impl FnMut() -> usize, out: &mut String) {
         Value::String(text) => {
             out.push('"');
             for c in text.chars() {
-                if odd() % 5 == 0 || c < ' ' || c == '"' || c == '\\' {
+                if odd().is_multiple_of(5) || c < ' ' || c == '"' || c == '\\' {
                     c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
                 } else {
                     out.push(c);
@@ -448,8 +448,16 @@ proptest! {
 }
 
 /// Every request of the recorded traffic and of the conversations, as JSON text.
+#[allow(clippy::print_stderr)] // A test that skips something says so.
 fn recorded() -> Vec<(Dialect, String)> {
     let mut found = Vec::new();
+    for dialect in Dialect::ALL {
+        let folder = corpus::repository().join("corpus/requests").join(dialect.name());
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
+        found.extend(entries.map(|entry| (*dialect, std::fs::read_to_string(entry.path()).unwrap())));
+    }
+    assert!(found.len() > 10, "the repository has recorded requests");
+    let own = found.len();
     for path in corpus::files("provider_traffic").into_iter().chain(corpus::files("conversations")) {
         let text = std::fs::read_to_string(&path).unwrap();
         for line in text.lines() {
@@ -458,7 +466,7 @@ fn recorded() -> Vec<(Dialect, String)> {
             found.extend(Dialect::ALL.iter().map(|dialect| (*dialect, body.clone())));
         }
     }
-    if found.is_empty() {
+    if found.len() == own {
         eprintln!("the full corpus is not here: recorded requests skipped");
     }
     found
@@ -490,7 +498,7 @@ fn recorded_requests_pass_and_only_their_slots_change() {
         let edits: Vec<Edit> = request.slots().iter().enumerate().map(whole).collect();
         assert_eq!(String::from_utf8(request.splice(&edits, &[])).unwrap(), expected);
     }
-    assert!(recorded.is_empty() || slots > 1000, "{slots} slots");
+    assert!(slots > recorded.len() / 2, "{slots} slots in {} requests", recorded.len());
 }
 
 #[test]

@@ -58,11 +58,11 @@ impl Reader<'_> {
                 Some(Role::User)
             }
             "tool" => {
-                self.texts(index, content, SlotRole::ToolResult, text(id));
+                self.texts(index, content, SlotRole::ToolResult, text(id).as_deref());
                 Some(Role::Tool)
             }
             "function" => {
-                self.texts(index, content, SlotRole::ToolResult, text(name));
+                self.texts(index, content, SlotRole::ToolResult, text(name).as_deref());
                 Some(Role::Tool)
             }
             "assistant" => {
@@ -80,14 +80,14 @@ impl Reader<'_> {
     }
 
     /// The texts of a message's content: one string, or the text parts of a list.
-    fn texts(&mut self, index: usize, content: Option<Id>, role: SlotRole, call_id: Option<String>) {
+    fn texts(&mut self, index: usize, content: Option<Id>, role: SlotRole, call_id: Option<&str>) {
         let Some(content) = content else { return };
-        self.text(index, content, role, call_id.as_deref());
+        self.text(index, content, role, call_id);
         for part in self.document.elements(content) {
             if let Some([Some(kind), Some(text)]) = self.document.fields(part, ["type", "text"])
                 && self.document.string(kind).is_some_and(|kind| kind == "text")
             {
-                self.text(index, text, role, call_id.as_deref());
+                self.text(index, text, role, call_id);
             }
         }
     }
