@@ -418,7 +418,13 @@ impl<'a> Reader<'a> {
     #[allow(clippy::option_option, reason = "the outer one is a text that cannot be read")]
     fn cell(&mut self, kind: &Kind<'a>, delimiter: Delimiter) -> Option<Option<Node<'a>>> {
         let text = matches!(kind, Kind::Cell { text: true });
-        let ends = |byte: Option<&u8>| matches!(byte, None | Some(b' ' | b',' | b'\n' | b';' | b']' | b'}'));
+        let comma = delimiter == Delimiter::Comma;
+        let ends = |byte: Option<&u8>| match byte {
+            None | Some(b'\n' | b';' | b']' | b'}') => true,
+            Some(b' ') => !comma,
+            Some(b',') => comma,
+            _ => false,
+        };
         let bytes = &self.text.as_bytes()[self.at..];
         if bytes.first() == Some(&b'-') && ends(bytes.get(1)) {
             self.at += 1;
@@ -436,9 +442,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 self.value(Place::Element)?
             }
-            (_, first) if delimiter == Delimiter::Comma && ends(first) && first != Some(&b' ') => {
-                Node::new(Value::Null)
-            }
+            (_, first) if comma && ends(first) => Node::new(Value::Null),
             _ => self.value(Place::Cell { delimiter, text })?,
         };
         Some(Some(node))

@@ -368,6 +368,12 @@ impl Writer<'_> {
             }
             (Layout::Group(group), Value::Object(pairs)) => return self.cells(pairs, group, row),
             (Layout::Group(_), _) => return false,
+            // A row that was set aside when the layout was made may still have fitting keys, but not a fitting type.
+            (Layout::Cell { text: true } | Layout::Address { .. }, value)
+                if !matches!(value, Value::String(_) | Value::Null) =>
+            {
+                return false;
+            }
             _ => {}
         }
         let text = matches!(layout, Layout::Cell { text: true } | Layout::Address { .. });
