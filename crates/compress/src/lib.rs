@@ -6,6 +6,7 @@
 mod detect;
 mod json;
 mod log;
+mod table;
 mod weigh;
 
 pub use detect::{Detection, detect};
@@ -14,4 +15,4 @@ pub use weigh::{Outcome, compress};
 use headroom_core::Compressor;
 
 /// Every compressor, in the order they are asked.
-pub static ALL: &[&dyn Compressor] = &[&json::SmartCrusher, &log::LogCompressor];
+pub static ALL: &[&dyn Compressor] = &[&json::SmartCrusher, &table::TableCompressor, &log::LogCompressor];

@@ -1,6 +1,7 @@
 //! What a text is (part of ContentRouter). One file per kind; structure decides, and doubt means [`Kind::Opaque`].
 
 mod json;
+mod table;
 
 use headroom_core::{Kind, Segment};
 
@@ -17,5 +18,11 @@ pub fn detect(segment: &Segment<'_>) -> Detection {
 }
 
 fn of_text(text: &str) -> Kind {
-    if json::is_json(text) { Kind::Json } else { Kind::Opaque }
+    if json::is_json(text) {
+        Kind::Json
+    } else if table::is_table(text) {
+        Kind::Table
+    } else {
+        Kind::Opaque
+    }
 }

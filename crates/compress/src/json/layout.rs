@@ -358,7 +358,9 @@ fn template_of<'t>(column: &Column<'t>, others: &[&Column<'t>], keys: &[&str]) -
         let text = template::address(column.values[row])?;
         let mut values: Vec<_> = others
             .iter()
-            .filter_map(|other| Some((other.key, template::scalar_text(other.values[row]).filter(|text| !text.is_empty())?)))
+            .filter_map(|other| {
+                Some((other.key, template::scalar_text(other.values[row]).filter(|text| !text.is_empty())?))
+            })
             .collect();
         values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
         let template = Template::of(text, &values)?;

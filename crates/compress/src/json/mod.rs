@@ -17,9 +17,11 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
-use value::Node;
+use value::{Node, Text, Value};
 use write::{Extent, Written};
 
 /// The JSON compressor.
@@ -46,6 +48,20 @@ impl Compressor for SmartCrusher {
         }
         Some(Compressed::omitting(part.text, original, part.omissions))
     }
+}
+
+/// Which rows of a large table are worth showing, by the rule for arrays; `None` if all are.
+pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
+    let rows: Vec<_> =
+        rows.iter().map(|cells| Node::new(Value::Array(cells.iter().map(node_of_cell).collect()))).collect();
+    select::shown(&rows)
+}
+
+fn node_of_cell<'c>(cell: &'c Cow<'_, str>) -> Node<'c> {
+    if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
+        return Node::new(Value::Number(cell));
+    }
+    Node::new(Value::String(Text { text: Cow::Borrowed(cell.as_ref()), source: "" }))
 }
 
 /// A parsed text.

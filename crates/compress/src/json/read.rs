@@ -45,7 +45,9 @@ struct Field<'a> {
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Cell { text: bool },
+    Cell {
+        text: bool,
+    },
     Default(Node<'a>),
     /// Text with keys in braces; what it refers to is known when the whole header is.
     Template(&'a str),

@@ -18,9 +18,9 @@ use std::borrow::Cow;
 use headroom_core::{Omission, Original, Unit, gap_mark};
 
 use super::layout::{self, Delimiter, Element, Group, Layout, Table};
+use super::template::{self, REST};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
-use super::template::{self, REST};
 use super::{opaque, select};
 
 /// What is written of a value.
@@ -131,7 +131,8 @@ impl Writer<'_> {
     fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
         let shown = self.shown(elements);
         let is_shown = |place: usize| shown.as_ref().is_none_or(|shown| shown[place]);
-        let all: Vec<_> = elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
+        let all: Vec<_> =
+            elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
         self.out.push('[');
         if let Some(element) = layout::of_elements(&all) {
             self.header(&element);
