@@ -3,6 +3,7 @@
 //! The text is parsed into a value that keeps everything ([`value`]), written in a notation that names keys once ([`write`]),
 //! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
 
+mod alias;
 mod cost;
 mod layout;
 mod opaque;
@@ -78,14 +79,13 @@ impl<'a> Source<'a> {
     }
 
     fn write(&self, extent: Extent<'_>) -> Option<Written> {
-        match self {
-            Self::Value(node) => write::write(node, extent),
-            Self::Lines(node) => {
-                let mut written = write::write(node, extent)?;
-                written.text.insert_str(0, words::LINES);
-                Some(written)
-            }
+        let (Self::Value(node) | Self::Lines(node)) = self;
+        let mut written = write::write(node, extent)?;
+        if matches!(self, Self::Lines(_)) {
+            written.text.insert_str(0, words::LINES);
         }
+        written.text = alias::shorten(written.text);
+        Some(written)
     }
 
     /// The encoding of the whole, proved by decoding it.
@@ -93,6 +93,7 @@ impl<'a> Source<'a> {
         let text = self.write(Extent::Whole)?.text;
         let (Self::Value(node) | Self::Lines(node)) = self;
         let is_lines = matches!(self, Self::Lines(_));
-        (read::read(&text)?.same(node) && text.starts_with(words::LINES) == is_lines).then_some(text)
+        let long = alias::lengthen(&text)?;
+        (read::read(&long, node.size())?.same(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }
