@@ -219,14 +219,17 @@ fn speaks_of_error(key: &str, value: &Value<'_>) -> bool {
         let words = [
             "error",
             "exception",
-            "failed",
-            "failure",
+            "fail",
             "fatal",
             "panic",
             "critical",
             "denied",
             "traceback",
             "unhealthy",
+            "refused",
+            "timeout",
+            "abort",
+            "crash",
         ];
         AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
     });

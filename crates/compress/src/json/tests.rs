@@ -10,8 +10,9 @@ fn there_and_back(text: &str) -> Option<String> {
     let source = Source::parse(text)?;
     let (Source::Value(node) | Source::Lines(node)) = &source;
     let written = source.write(Extent::Whole)?.text;
-    let back = read::read(&written).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
-    assert!(back.same(node), "{text}\n{written}\n{back:?}");
+    let long = alias::lengthen(&written).unwrap_or_else(|| panic!("cannot be lengthened:\n{text}\n{written}"));
+    let back = read::read(&long, node.size()).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
+    assert!(back.same(node), "{text}\n{written}");
     Some(written)
 }
 
@@ -111,14 +112,20 @@ proptest! {
     #[test]
     fn whatever_is_written_reads_back_as_the_same_value(text in any_json()) {
         let node = parse::parse(&text).expect("the generator makes JSON");
-        prop_assert_eq!(there_and_back(&text).is_some(), !matches!(text.as_bytes(), [b'{', b'}'] | [b'[', b']']) && matches!(node.value, value::Value::Array(_) | value::Value::Object(_)));
+        let has_parts = match &node.value {
+            Value::Array(elements) => !elements.is_empty(),
+            Value::Object(pairs) => !pairs.is_empty(),
+            _ => false,
+        };
+        prop_assert_eq!(there_and_back(&text).is_some(), has_parts);
     }
 
     #[test]
     fn reading_any_text_is_total(text in headroom_testkit::generate::any_text(), cut in 0..200_usize) {
-        let _ = read::read(&text);
+        let _ = alias::lengthen(&text);
+        let _ = read::read(&text, 10_000);
         let written = there_and_back(r#"{"a":[{"b":1,"c":{"d":[{"e":"x y"},{"e":null}]}},{"b":2,"c":{"d":[]}}],"f":"g"}"#).unwrap();
-        let _ = read::read(written.get(..cut).unwrap_or_default());
+        let _ = read::read(written.get(..cut).unwrap_or_default(), 10_000);
     }
 }
 
