@@ -170,7 +170,7 @@ pub(crate) fn plan(
             continue;
         }
         let (kind, mut rendering) = planner.decide(request.slots(), index, &slots, late);
-        if planner.size.up_to(slot).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
+        if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
             planner.forget_original(&rendering);
             let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };
             rendering = Rendering::kept(reason);
@@ -195,11 +195,8 @@ fn decide_offer(
     if let Some(decided) = known.get(&lineages.conversation) {
         return (decided.compressor == OFFER, None);
     }
-    let messages: usize = request.messages().iter().map(|message| message.span().len()).sum();
-    let around = request.body().len().saturating_sub(messages);
-    let first_slot = request.slots().first().map_or(0, |slot| slot.message());
-    let opening: usize = request.messages().iter().take(first_slot + 1).map(|message| message.span().len()).sum();
-    let prefix = around + opening;
+    let first_slot = request.slots().first().map_or(0, Slot::message);
+    let prefix = PrefixSize::of(request).up_to(first_slot);
     let offer = policy.mode == Mode::Standard && policy.offer_retrieval && prefix >= OFFER_FROM_BYTES;
     let compressor = if offer { OFFER.to_owned() } else { String::new() };
     let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
@@ -229,32 +226,28 @@ pub(crate) fn visible(text: &str, rendering: &Rendering) -> String {
     out
 }
 
-/// How long the request is up to a slot, as it is sent.
+/// How long the request is up to a slot, as it is sent. Counts nothing that stands behind the slot's message but what follows the
+/// messages altogether, so that a later turn does not change it.
 struct PrefixSize {
     /// Everything outside the messages: tools, instructions, parameters.
     around: usize,
-    /// For each message, the bytes of it and those before.
+    /// For each message, the bytes from the start of the first one to its end.
     messages: Vec<usize>,
     saved: usize,
 }
 
 impl PrefixSize {
     fn of(request: &Request) -> Self {
-        let mut sum = 0;
-        let messages: Vec<usize> = request
-            .messages()
-            .iter()
-            .map(|message| {
-                sum += message.span().len();
-                sum
-            })
-            .collect();
-        Self { around: request.body().len().saturating_sub(sum), messages, saved: 0 }
+        let spans = || request.messages().iter().map(headroom_wire::Message::span);
+        let first = spans().next().map_or(0, |span| span.start);
+        let last = spans().next_back().map_or(0, |span| span.end);
+        let around = first + request.body().len().saturating_sub(last);
+        Self { around, messages: spans().map(|span| span.end.saturating_sub(first)).collect(), saved: 0 }
     }
 
-    /// Bytes up to the end of the slot's message, less what was saved in it and before.
-    fn up_to(&self, slot: &Slot) -> usize {
-        let messages = self.messages.get(slot.message()).copied().unwrap_or(0);
+    /// Bytes up to the end of a message, less what was saved in it and before.
+    fn up_to(&self, message: usize) -> usize {
+        let messages = self.messages.get(message).copied().unwrap_or(0);
         (self.around + messages).saturating_sub(self.saved)
     }
 
@@ -434,3 +427,6 @@ fn replaced(reason: Reason, compressor: &str, text: &str, by: String, tokens: (u
 fn short(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
