@@ -77,7 +77,10 @@ fn main() {
         standard: all.standard + one.standard,
         kinds: BTreeMap::new(),
     });
-    println!("{:<28} {:>5} {:>9} {:>9} {:>6} {:>9} {:>6}", "folder", "files", "tokens", "exact", "saved", "standard", "saved");
+    println!(
+        "{:<28} {:>5} {:>9} {:>9} {:>6} {:>9} {:>6}",
+        "folder", "files", "tokens", "exact", "saved", "standard", "saved"
+    );
     for (name, sum) in sums.iter().map(|(name, sum)| (name.as_str(), sum)).chain([("all", &all)]) {
         let saved = |after: usize| 100.0 * (1.0 - after as f64 / sum.before.max(1) as f64);
         let kinds: Vec<_> = sum.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();

@@ -37,7 +37,12 @@ fn main() {
         standard += best(compressor, &segment, Level::Standard { original: &original });
     }
     let speed = |time: Duration| bytes as f64 / 1e6 / time.as_secs_f64().max(1e-9);
-    println!("{kind}: {:.2} MB, exact {:.0} MB/s, standard {:.0} MB/s", bytes as f64 / 1e6, speed(exact), speed(standard));
+    println!(
+        "{kind}: {:.2} MB, exact {:.0} MB/s, standard {:.0} MB/s",
+        bytes as f64 / 1e6,
+        speed(exact),
+        speed(standard)
+    );
 }
 
 fn best(compressor: &dyn Compressor, segment: &Segment<'_>, level: Level<'_>) -> Duration {

@@ -10,6 +10,7 @@ mod lines;
 mod log;
 pub mod repeat;
 mod search;
+mod table;
 pub mod view;
 mod weigh;
 
@@ -19,4 +20,5 @@ pub use weigh::{Outcome, compress};
 use headroom_core::Compressor;
 
 /// Every compressor, in the order they are asked.
-pub static ALL: &[&dyn Compressor] = &[&json::SmartCrusher, &log::LogCompressor];
+pub static ALL: &[&dyn Compressor] =
+    &[&json::SmartCrusher, &table::TableCompressor, &log::LogCompressor, &search::SearchCompressor];

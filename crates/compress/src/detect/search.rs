@@ -44,8 +44,20 @@ fn is_listing(sample: &Sample<'_>, percent: usize, least: usize, asked: bool) ->
     {
         return true;
     }
+    if is_recursive(sample) {
+        return true;
+    }
     let slashes = sample.count(|line| line.contains('/'));
     sample.mostly(percent.max(70), least.max(8), is_path) && (slashes * 4 >= sample.filled().count() || asked)
+}
+
+/// `ls -R`: a directory with a colon opens the text, others follow a blank line, names stand below them.
+fn is_recursive(sample: &Sample<'_>) -> bool {
+    let heads = |line: &str| line.len() > 1 && line.ends_with(':') && is_path(line);
+    let others = sample.lines.windows(2).filter(|pair| pair[0].is_empty() && heads(pair[1])).count();
+    sample.filled().next().is_some_and(heads)
+        && others >= 1
+        && sample.mostly(80, 6, |line| is_path(line) || is_long_row(line))
 }
 
 /// A path or a name and nothing else, perhaps with a count in brackets after it.

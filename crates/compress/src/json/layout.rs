@@ -138,6 +138,43 @@ pub(super) fn of_elements<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> 
     None
 }
 
+/// Objects of fewer estimated tokens are written again rather than referred to.
+const MIN_REPEATED: u32 = 12;
+
+/// Hashes of the objects that occur more than once and are worth a reference.
+pub(super) fn repeated(node: &Node<'_>) -> HashMap<u64, Option<usize>> {
+    fn count(node: &Node<'_>, counts: &mut HashMap<u64, bool>) {
+        if node.cost < MIN_REPEATED {
+            return;
+        }
+        match &node.value {
+            Value::Array(elements) => elements.iter().for_each(|node| count(node, counts)),
+            Value::Object(pairs) => {
+                // What is inside a repeated object is written with it.
+                if counts.get(&node.hash).is_some() {
+                    counts.insert(node.hash, true);
+                    return;
+                }
+                counts.insert(node.hash, false);
+                pairs.iter().for_each(|(_, node)| count(node, counts));
+            }
+            _ => {}
+        }
+    }
+    let mut counts = HashMap::new();
+    count(node, &mut counts);
+    counts.into_iter().filter(|(_, again)| *again).map(|(hash, _)| (hash, None)).collect()
+}
+
+/// Whether these objects are few different ones, so that references beat columns.
+fn are_repeats(objects: &[&Node<'_>]) -> bool {
+    let mut hashes: Vec<_> = objects.iter().map(|node| node.hash).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    let costly = objects.iter().filter(|node| node.cost >= 2 * MIN_REPEATED).count();
+    costly * 2 > objects.len() && hashes.len() * 2 <= objects.len() + 1
+}
+
 /// A group, and how well the objects it was made from fit it.
 struct Inferred<'t> {
     group: Group<'t>,
@@ -255,7 +292,8 @@ impl<'t> Inferred<'t> {
         if let Some(layout) = self.nested(values, rows, path_cost) {
             return Some(layout);
         }
-        let written = |node: &&&Node<'_>| node.cost as usize + 1;
+        let repeats = container && are_repeats(values);
+        let written = |node: &&&Node<'_>| if repeats { 3 } else { node.cost as usize + 1 };
         let all: usize = values.iter().map(|node| written(&node)).sum();
         let other: usize = values.iter().filter(|node| !node.same(common)).map(|node| written(&node) + path_cost).sum();
         let missing = rows - values.len();
@@ -280,6 +318,9 @@ impl<'t> Inferred<'t> {
             return None;
         }
         if objects.len() >= 2 && objects.len() + nulls == values.len() {
+            if are_repeats(&objects) {
+                return None;
+            }
             if objects.len() == rows {
                 let inner = infer(&objects, path_cost);
                 if inner.misfits == 0 && inner.strays * 3 <= inner.keys && !inner.group.fields.is_empty() {
@@ -358,7 +399,9 @@ fn template_of<'t>(column: &Column<'t>, others: &[&Column<'t>], keys: &[&str]) -
         let text = template::address(column.values[row])?;
         let mut values: Vec<_> = others
             .iter()
-            .filter_map(|other| Some((other.key, template::scalar_text(other.values[row]).filter(|text| !text.is_empty())?)))
+            .filter_map(|other| {
+                Some((other.key, template::scalar_text(other.values[row]).filter(|text| !text.is_empty())?))
+            })
             .collect();
         values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
         let template = Template::of(text, &values)?;

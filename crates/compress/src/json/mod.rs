@@ -3,6 +3,7 @@
 //! The text is parsed into a value that keeps everything ([`value`]), written in a notation that names keys once ([`write`]),
 //! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
 
+mod alias;
 mod cost;
 mod layout;
 mod opaque;
@@ -17,9 +18,11 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
-use value::Node;
+use value::{Node, Text, Value};
 use write::{Extent, Written};
 
 /// The JSON compressor.
@@ -48,6 +51,20 @@ impl Compressor for SmartCrusher {
     }
 }
 
+/// Which rows of a large table are worth showing, by the rule for arrays; `None` if all are.
+pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
+    let rows: Vec<_> =
+        rows.iter().map(|cells| Node::new(Value::Array(cells.iter().map(node_of_cell).collect()))).collect();
+    select::shown(&rows)
+}
+
+fn node_of_cell<'c>(cell: &'c Cow<'_, str>) -> Node<'c> {
+    if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
+        return Node::new(Value::Number(cell));
+    }
+    Node::new(Value::String(Text { text: Cow::Borrowed(cell.as_ref()), source: "" }))
+}
+
 /// A parsed text.
 enum Source<'a> {
     /// One value.
@@ -62,14 +79,13 @@ impl<'a> Source<'a> {
     }
 
     fn write(&self, extent: Extent<'_>) -> Option<Written> {
-        match self {
-            Self::Value(node) => write::write(node, extent),
-            Self::Lines(node) => {
-                let mut written = write::write(node, extent)?;
-                written.text.insert_str(0, words::LINES);
-                Some(written)
-            }
+        let (Self::Value(node) | Self::Lines(node)) = self;
+        let mut written = write::write(node, extent)?;
+        if matches!(self, Self::Lines(_)) {
+            written.text.insert_str(0, words::LINES);
         }
+        written.text = alias::shorten(written.text);
+        Some(written)
     }
 
     /// The encoding of the whole, proved by decoding it.
@@ -77,6 +93,7 @@ impl<'a> Source<'a> {
         let text = self.write(Extent::Whole)?.text;
         let (Self::Value(node) | Self::Lines(node)) = self;
         let is_lines = matches!(self, Self::Lines(_));
-        (read::read(&text)?.same(node) && text.starts_with(words::LINES) == is_lines).then_some(text)
+        let long = alias::lengthen(&text)?;
+        (read::read(&long, node.size())?.same(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }

@@ -12,9 +12,12 @@ use super::words::{self, Place};
 /// Brackets inside brackets that are read; a written value never has more.
 const MAX_DEPTH: usize = 4 * parse::MAX_DEPTH;
 
-/// The value that was written as `text`.
-pub(super) fn read(text: &str) -> Option<Node<'_>> {
-    let mut reader = Reader { text, at: 0, depth: 0, name: None };
+/// Labels that are read; more would be more than anyone could look up.
+pub(super) const MAX_LABELS: usize = 999;
+
+/// The value that was written as `text`. Values that stand for repeated ones may add up to `budget` (see [`Node::size`]).
+pub(super) fn read(text: &str, budget: usize) -> Option<Node<'_>> {
+    let mut reader = Reader { text, at: 0, depth: 0, name: None, labels: Vec::new(), budget };
     if text.starts_with(words::LINES) {
         reader.at = words::LINES.len();
     }
@@ -45,7 +48,9 @@ struct Field<'a> {
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Cell { text: bool },
+    Cell {
+        text: bool,
+    },
     Default(Node<'a>),
     /// Text with keys in braces; what it refers to is known when the whole header is.
     Template(&'a str),
@@ -84,6 +89,9 @@ struct Reader<'a> {
     depth: usize,
     /// The name at some place, so that a row of many defaults looks for it only once.
     name: Option<Name<'a>>,
+    /// Objects that are referred to later, by their numbers less one.
+    labels: Vec<Node<'a>>,
+    budget: usize,
 }
 
 #[derive(Clone)]
@@ -151,6 +159,27 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, place: Place) -> Option<Node<'a>> {
+        match self.peek()? {
+            b'&' => {
+                self.at += 1;
+                let label = self.label()?;
+                let node = self.value(place)?;
+                // Labels inside come first, as they do when they are written.
+                if self.labels.len() < label {
+                    self.labels.resize_with(label, || Node::new(Value::Null));
+                }
+                self.labels[label - 1] = node.clone();
+                return Some(node);
+            }
+            b'*' => {
+                self.at += 1;
+                let label = self.label()?;
+                let node = self.labels.get(label - 1)?.clone();
+                self.budget = self.budget.checked_sub(node.size())?;
+                return Some(node);
+            }
+            _ => {}
+        }
         let value = match self.peek()? {
             b'"' => string(self.string()?),
             b'{' => {
@@ -179,6 +208,14 @@ impl<'a> Reader<'a> {
             }
         };
         Some(Node::new(value))
+    }
+
+    /// A label's number, from 1.
+    fn label(&mut self) -> Option<usize> {
+        let rest = &self.text[self.at..];
+        let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+        self.at += length;
+        rest[..length].parse().ok().filter(|label| (1..=MAX_LABELS).contains(label))
     }
 
     fn braced(&mut self) -> Option<Head<'a>> {
@@ -418,7 +455,13 @@ impl<'a> Reader<'a> {
     #[allow(clippy::option_option, reason = "the outer one is a text that cannot be read")]
     fn cell(&mut self, kind: &Kind<'a>, delimiter: Delimiter) -> Option<Option<Node<'a>>> {
         let text = matches!(kind, Kind::Cell { text: true });
-        let ends = |byte: Option<&u8>| matches!(byte, None | Some(b' ' | b',' | b'\n' | b';' | b']' | b'}'));
+        let comma = delimiter == Delimiter::Comma;
+        let ends = |byte: Option<&u8>| match byte {
+            None | Some(b'\n' | b';' | b']' | b'}') => true,
+            Some(b' ') => !comma,
+            Some(b',') => comma,
+            _ => false,
+        };
         let bytes = &self.text.as_bytes()[self.at..];
         if bytes.first() == Some(&b'-') && ends(bytes.get(1)) {
             self.at += 1;
@@ -436,9 +479,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 self.value(Place::Element)?
             }
-            (_, first) if delimiter == Delimiter::Comma && ends(first) && first != Some(&b' ') => {
-                Node::new(Value::Null)
-            }
+            (_, first) if comma && ends(first) => Node::new(Value::Null),
             _ => self.value(Place::Cell { delimiter, text })?,
         };
         Some(Some(node))

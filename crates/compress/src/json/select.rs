@@ -206,7 +206,9 @@ impl Numbers {
     fn outliers(&self) -> impl Iterator<Item = usize> {
         let mean = self.sum / self.count as f64;
         let deviation = (self.squares / self.count as f64 - mean * mean).max(0.0).sqrt();
-        let far = move |(number, row): (f64, usize)| ((number - mean).abs() > 4.0 * deviation && deviation > 0.0).then_some(row);
+        let far = move |(number, row): (f64, usize)| {
+            ((number - mean).abs() > 4.0 * deviation && deviation > 0.0).then_some(row)
+        };
         self.low.into_iter().chain(self.high).filter_map(far)
     }
 }
@@ -214,7 +216,21 @@ impl Numbers {
 /// Whether a leaf reports that something went wrong: a key such as `error` that holds something, or a value that says so.
 fn speaks_of_error(key: &str, value: &Value<'_>) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        let words = ["error", "exception", "failed", "failure", "fatal", "panic", "critical", "denied", "traceback", "unhealthy"];
+        let words = [
+            "error",
+            "exception",
+            "fail",
+            "fatal",
+            "panic",
+            "critical",
+            "denied",
+            "traceback",
+            "unhealthy",
+            "refused",
+            "timeout",
+            "abort",
+            "crash",
+        ];
         AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
     });
     let speaks = |text: &str| WORDS.as_ref().is_some_and(|words| words.is_match(text));

@@ -122,7 +122,12 @@ pub(super) fn affixes<'t>(addresses: &[&'t str]) -> Option<(&'t str, &'t str)> {
     let prefix = addresses.iter().map(|other| common(other)).min()?;
     let prefix = first.as_bytes()[..prefix].iter().rposition(|byte| *byte == b'/')? + 1;
     let shared = |other: &str| {
-        first.as_bytes()[prefix..].iter().rev().zip(other.as_bytes()[prefix..].iter().rev()).take_while(|(a, b)| a == b).count()
+        first.as_bytes()[prefix..]
+            .iter()
+            .rev()
+            .zip(other.as_bytes()[prefix..].iter().rev())
+            .take_while(|(a, b)| a == b)
+            .count()
     };
     let suffix = addresses.iter().map(|other| shared(other)).min()?;
     let tail = &first.as_bytes()[first.len() - suffix..];
@@ -130,8 +135,13 @@ pub(super) fn affixes<'t>(addresses: &[&'t str]) -> Option<(&'t str, &'t str)> {
     let (prefix, suffix) = (&first[..prefix], &first[first.len() - suffix..]);
     let host_is_whole = prefix.find("://").is_some_and(|scheme| scheme + 3 < prefix.len());
     let saved = (cost::of_text(prefix) + cost::of_text(suffix)) as usize * (addresses.len() - 1);
-    (host_is_whole && saved >= 12 && is_plain(prefix) && is_plain(suffix) && !prefix.contains(REST) && !suffix.contains(REST))
-        .then_some((prefix, suffix))
+    (host_is_whole
+        && saved >= 12
+        && is_plain(prefix)
+        && is_plain(suffix)
+        && !prefix.contains(REST)
+        && !suffix.contains(REST))
+    .then_some((prefix, suffix))
 }
 
 /// Whether a text can stand in a header as a template: no blank, comma or quote, and braces that match.
@@ -189,7 +199,8 @@ mod tests {
 
     #[test]
     fn common_ends_stop_at_segments() {
-        let addresses = ["https://x.org/i/abcde12._S.jpg", "https://x.org/i/abcxy12._S.jpg", "https://x.org/i/abcd._S.jpg"];
+        let addresses =
+            ["https://x.org/i/abcde12._S.jpg", "https://x.org/i/abcxy12._S.jpg", "https://x.org/i/abcd._S.jpg"];
         assert_eq!(affixes(&addresses), Some(("https://x.org/i/", "._S.jpg")));
         assert_eq!(affixes(&["https://x.org", "https://y.org"]), None);
     }

@@ -10,8 +10,9 @@ fn there_and_back(text: &str) -> Option<String> {
     let source = Source::parse(text)?;
     let (Source::Value(node) | Source::Lines(node)) = &source;
     let written = source.write(Extent::Whole)?.text;
-    let back = read::read(&written).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
-    assert!(back.same(node), "{text}\n{written}\n{back:?}");
+    let long = alias::lengthen(&written).unwrap_or_else(|| panic!("cannot be lengthened:\n{text}\n{written}"));
+    let back = read::read(&long, node.size()).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
+    assert!(back.same(node), "{text}\n{written}");
     Some(written)
 }
 
@@ -76,8 +77,10 @@ fn any_json() -> impl Strategy<Value = String> {
             })
         });
         let addresses = {
-            let name = prop::sample::select(vec!["ann", "bob", "a-b", "1", "12", "", "-", "null", "x y", "{b}", "a/b", "a,b"]);
-            let tail = prop::sample::select(vec!["", "", "", "", "/posts{/id}", "{/b}", "/{a}", ".git", "?q=1,2", " x", "]"]);
+            let name =
+                prop::sample::select(vec!["ann", "bob", "a-b", "1", "12", "", "-", "null", "x y", "{b}", "a/b", "a,b"]);
+            let tail =
+                prop::sample::select(vec!["", "", "", "", "/posts{/id}", "{/b}", "/{a}", ".git", "?q=1,2", " x", "]"]);
             let other = prop_oneof![12 => Just(None), 1 => scalar().prop_map(Some)];
             prop::collection::vec((name, other), 2..8).prop_flat_map(move |rows| (Just(rows), tail.clone())).prop_map(
                 move |(rows, tail)| {
@@ -109,14 +112,20 @@ proptest! {
     #[test]
     fn whatever_is_written_reads_back_as_the_same_value(text in any_json()) {
         let node = parse::parse(&text).expect("the generator makes JSON");
-        prop_assert_eq!(there_and_back(&text).is_some(), !matches!(text.as_bytes(), [b'{', b'}'] | [b'[', b']']) && matches!(node.value, value::Value::Array(_) | value::Value::Object(_)));
+        let has_parts = match &node.value {
+            Value::Array(elements) => !elements.is_empty(),
+            Value::Object(pairs) => !pairs.is_empty(),
+            _ => false,
+        };
+        prop_assert_eq!(there_and_back(&text).is_some(), has_parts);
     }
 
     #[test]
     fn reading_any_text_is_total(text in headroom_testkit::generate::any_text(), cut in 0..200_usize) {
-        let _ = read::read(&text);
+        let _ = alias::lengthen(&text);
+        let _ = read::read(&text, 10_000);
         let written = there_and_back(r#"{"a":[{"b":1,"c":{"d":[{"e":"x y"},{"e":null}]}},{"b":2,"c":{"d":[]}}],"f":"g"}"#).unwrap();
-        let _ = read::read(written.get(..cut).unwrap_or_default());
+        let _ = read::read(written.get(..cut).unwrap_or_default(), 10_000);
     }
 }
 

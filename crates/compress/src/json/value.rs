@@ -50,6 +50,17 @@ impl<'a> Node<'a> {
         self.hash == other.hash && self.value.same(&other.value)
     }
 
+    /// How much there is to it: values and bytes of strings. A reader that builds more than its source had has gone wrong.
+    pub(super) fn size(&self) -> usize {
+        match &self.value {
+            Value::Null | Value::Bool(_) => 1,
+            Value::Number(text) | Value::Broken(text) => 1 + text.len(),
+            Value::String(string) => 1 + string.text.len(),
+            Value::Array(elements) => elements.iter().fold(1, |sum, node| sum + node.size()),
+            Value::Object(pairs) => pairs.iter().fold(1, |sum, (key, node)| sum + key.len() + node.size()),
+        }
+    }
+
     pub(super) fn as_object(&self) -> Option<&[(Cow<'a, str>, Node<'a>)]> {
         match &self.value {
             Value::Object(pairs) => Some(pairs),

@@ -24,7 +24,7 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
     let commas = matches!(place, Place::Element | Place::Cell { delimiter: Delimiter::Space, .. });
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'#' | b'!') || *last == b' ' {
+    if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'&' | b'#' | b'!') || *last == b' ' {
         return false;
     }
     let plain = bytes.iter().all(|byte| match byte {
@@ -63,7 +63,8 @@ fn looks_named(text: &str) -> bool {
 
 /// Whether a key needs no quotes. Segments of a dotted path may not hold a dot themselves.
 pub(super) fn is_bare_key(key: &str, in_path: bool) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| is_key_byte(byte) && !(in_path && byte == b'.'))
+    let named = key.starts_with('$') && key.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    !named && !key.is_empty() && key.bytes().all(|byte| is_key_byte(byte) && !(in_path && byte == b'.'))
 }
 
 /// Bytes of a key without quotes.

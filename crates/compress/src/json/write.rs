@@ -14,13 +14,15 @@
 //! - A row that starts with `=` is written on its own, not by the header.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use headroom_core::{Omission, Original, Unit, gap_mark};
 
 use super::layout::{self, Delimiter, Element, Group, Layout, Table};
+use super::read::MAX_LABELS;
+use super::template::{self, REST};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
-use super::template::{self, REST};
 use super::{opaque, select};
 
 /// What is written of a value.
@@ -40,13 +42,20 @@ pub(super) struct Written {
 
 /// Writes a value, or refuses one that has no parts.
 pub(super) fn write(node: &Node<'_>, extent: Extent<'_>) -> Option<Written> {
-    let mut writer = Writer { out: String::new(), wrapped: false, extent, omissions: Vec::new() };
+    let mut writer = Writer {
+        out: String::new(),
+        wrapped: false,
+        extent,
+        omissions: Vec::new(),
+        repeated: layout::repeated(node),
+        labels: Vec::new(),
+    };
     match &node.value {
         Value::Object(pairs) if !pairs.is_empty() => writer.pairs(pairs, Lines::Many),
         Value::Array(elements) if !elements.is_empty() => writer.array(elements, Lines::Many),
         _ => return None,
     }
-    Some(Written { text: writer.out, omissions: writer.omissions })
+    Some(writer.finish())
 }
 
 /// Whether rows may have lines of their own, or must stay inside the cell of a row.
@@ -62,11 +71,38 @@ struct Writer<'o> {
     omissions: Vec<Omission>,
     /// Whether the last value took several lines; the next key then starts a line.
     wrapped: bool,
+    /// Hashes of the objects that occur more than once, with the label they got when they were first written.
+    repeated: HashMap<u64, Option<usize>>,
+    labels: Vec<Label>,
+}
+
+/// `&3` before an object that is written as `*3` when it comes again.
+struct Label {
+    /// Where the label stands in the output.
+    at: usize,
+    hash: u64,
+    used: bool,
 }
 
 type Pairs<'t> = [(Cow<'t, str>, Node<'t>)];
 
 impl Writer<'_> {
+    /// The text without labels that nothing refers to.
+    fn finish(mut self) -> Written {
+        let mut kept = String::with_capacity(self.out.len());
+        let mut at = 0;
+        for label in self.labels.iter().filter(|label| !label.used) {
+            kept.push_str(&self.out[at..label.at]);
+            let digits = self.out[label.at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+            at = label.at + 1 + digits;
+        }
+        if at > 0 {
+            kept.push_str(&self.out[at..]);
+            self.out = kept;
+        }
+        Written { text: self.out, omissions: self.omissions }
+    }
+
     fn pairs(&mut self, pairs: &Pairs<'_>, lines: Lines) {
         for (place, (key, node)) in pairs.iter().enumerate() {
             if place > 0 {
@@ -97,11 +133,43 @@ impl Writer<'_> {
             Value::Broken(line) => self.out.push_str(line),
             Value::Array(elements) => self.array(elements, lines),
             Value::Object(pairs) => {
+                if self.refer(node) {
+                    return;
+                }
                 self.out.push('{');
                 self.pairs(pairs, lines);
                 self.out.push('}');
             }
         }
+    }
+
+    /// Writes the reference to an object that was written before, or the label of one that will come again.
+    fn refer(&mut self, node: &Node<'_>) -> bool {
+        let Some(label) = self.repeated.get_mut(&node.hash) else { return false };
+        if let Some(label) = *label {
+            self.out.push_str(&format!("*{label}"));
+            self.labels[label - 1].used = true;
+            return true;
+        }
+        if self.labels.len() < MAX_LABELS {
+            *label = Some(self.labels.len() + 1);
+            self.labels.push(Label { at: self.out.len(), hash: node.hash, used: false });
+            self.out.push_str(&format!("&{}", self.labels.len()));
+        }
+        false
+    }
+
+    /// Takes back what was written since `mark`.
+    fn take_back(&mut self, mark: Mark) {
+        self.out.truncate(mark.out);
+        self.omissions.truncate(mark.omissions);
+        for label in self.labels.drain(mark.labels..) {
+            self.repeated.insert(label.hash, None);
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { out: self.out.len(), omissions: self.omissions.len(), labels: self.labels.len() }
     }
 
     fn string(&mut self, string: &Text<'_>, place: Place) {
@@ -131,7 +199,8 @@ impl Writer<'_> {
     fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
         let shown = self.shown(elements);
         let is_shown = |place: usize| shown.as_ref().is_none_or(|shown| shown[place]);
-        let all: Vec<_> = elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
+        let all: Vec<_> =
+            elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
         self.out.push('[');
         if let Some(element) = layout::of_elements(&all) {
             self.header(&element);
@@ -269,7 +338,7 @@ impl Writer<'_> {
             self.out.push_str(line);
             return;
         }
-        let (start, omitted) = (self.out.len(), self.omissions.len());
+        let mark = self.mark();
         let fits = match (element, &node.value) {
             (Element::Tuple(table), Value::Object(pairs)) => self.tuple(pairs, table),
             (Element::Rows(inner), Value::Array(elements)) => {
@@ -279,8 +348,7 @@ impl Writer<'_> {
             _ => false,
         };
         if !fits {
-            self.out.truncate(start);
-            self.omissions.truncate(omitted);
+            self.take_back(mark);
             self.out.push('=');
             self.value(node, Place::Element, Lines::One);
         }
@@ -368,6 +436,12 @@ impl Writer<'_> {
             }
             (Layout::Group(group), Value::Object(pairs)) => return self.cells(pairs, group, row),
             (Layout::Group(_), _) => return false,
+            // A row that was set aside when the layout was made may still have fitting keys, but not a fitting type.
+            (Layout::Cell { text: true } | Layout::Address { .. }, value)
+                if !matches!(value, Value::String(_) | Value::Null) =>
+            {
+                return false;
+            }
             _ => {}
         }
         let text = matches!(layout, Layout::Cell { text: true } | Layout::Address { .. });
@@ -387,13 +461,12 @@ impl Writer<'_> {
         self.delimit(node, place, row);
         match (layout, &node.value) {
             (Layout::Maybe(table), Value::Object(pairs)) => {
-                let (start, omitted) = (self.out.len(), self.omissions.len());
+                let mark = self.mark();
                 self.out.push('{');
                 if self.tuple(pairs, table) {
                     self.out.push('}');
                 } else {
-                    self.out.truncate(start);
-                    self.omissions.truncate(omitted);
+                    self.take_back(mark);
                     self.out.push('=');
                     self.value(node, place, Lines::One);
                 }
@@ -456,6 +529,13 @@ impl Writer<'_> {
         }
         row.cells_written = true;
     }
+}
+
+/// How far the output had come.
+struct Mark {
+    out: usize,
+    omissions: usize,
+    labels: usize,
 }
 
 /// The text that a template finds under `key`.

@@ -47,7 +47,7 @@ impl Compressor for LogCompressor {
 const CLEARLY: usize = 8;
 
 /// The exact encoding, if it is shorter and reads back.
-fn encode(text: &str) -> Option<String> {
+pub(crate) fn encode(text: &str) -> Option<String> {
     encode_but(text, |_| false)
 }
 

@@ -1,0 +1,319 @@
+//! Lines that start alike, written once: paths under their directories, hits under their file, results under what they have in common.
+//!
+//! ```text
+//! [folded: ">x" starts the lines indented below it, and the parts after " + "]
+//! >/home/me/project/src/
+//!  >model/ + user.rs group.rs role.rs
+//!  >view/page.rs:
+//!   12:use crate::model;
+//!   40:    let page = Page::new();
+//! ```
+//!
+//! Starts are cut only behind `/`, `:`, a blank or a tab, so that names stay whole; names without blanks share a line. Order is kept.
+//! A row that starts with `\` is a line as it is; an empty row is an empty line.
+
+use super::line::{Coordinate, coordinate};
+
+const INTRODUCTION: &str = "[folded: \">x\" starts the lines indented below it, and the parts after \" + \"]\n";
+
+/// Nesting beyond this is not folded.
+const DEPTH: usize = 24;
+
+/// How many shorter starts are tried when what follows one could not stand in a row.
+const RETREATS: usize = 6;
+
+/// How lines are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Under every start that enough lines share: best for few names in many places.
+    Tree,
+    /// Under their whole directory or file, below what all lines share: best for many names in few places.
+    Flat,
+}
+
+/// Folds lines (without line ends); `None` when no lines start alike.
+pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style) -> Option<String> {
+    let hits = are_hits(lines);
+    let context = hits && lines.contains(&"--");
+    let mut writer = Writer { text: INTRODUCTION.to_owned(), style, folded: false, hits, context };
+    writer.range(lines, 0, 0);
+    if !terminated {
+        writer.text.pop();
+    }
+    writer.folded.then_some(writer.text)
+}
+
+/// Gives back what [`encode`] was given; `None` for a text it did not write.
+pub(crate) fn decode(encoded: &str) -> Option<String> {
+    let rows = encoded.strip_prefix(INTRODUCTION)?;
+    let mut lines: Vec<String> = Vec::new();
+    let mut starts: Vec<&str> = Vec::new();
+    for row in rows.split('\n') {
+        if let Some(line) = row.strip_prefix('\\') {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let depth = row.bytes().take_while(|byte| *byte == b' ').count();
+        let rest = &row[depth..];
+        if rest.is_empty() {
+            lines.push(row.to_owned());
+            continue;
+        }
+        starts.truncate(depth);
+        if starts.len() < depth {
+            return None;
+        }
+        let parts = match rest.strip_prefix('>') {
+            Some(heading) => {
+                let (start, parts) =
+                    heading.split_once(PARTS).map_or((heading, None), |(start, parts)| (start, Some(parts)));
+                starts.push(start);
+                parts
+            }
+            None => rest.strip_prefix(&PARTS[1..]),
+        };
+        match parts {
+            Some(parts) => lines.extend(parts.split(' ').map(|part| starts.concat() + part)),
+            None if rest.starts_with('>') => {}
+            None => lines.push(starts.concat() + rest),
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+/// Stands before parts that share a row.
+const PARTS: &str = " + ";
+
+struct Writer {
+    text: String,
+    style: Style,
+    /// Whether any start was written.
+    folded: bool,
+    /// Lines are hits: each keeps a row of its own, with its number.
+    hits: bool,
+    /// Hits come with lines of context, whose sign differs: a file is a start without its sign.
+    context: bool,
+}
+
+impl Writer {
+    /// Writes lines that share their first `from` bytes, below a start at `depth - 1`.
+    fn range(&mut self, lines: &[&str], from: usize, depth: usize) {
+        let mut at = 0;
+        let mut parts: Vec<&str> = Vec::new();
+        let grouped = self.style == Style::Flat && (depth > 0 || !shares(lines, from));
+        // Parts right below a start stand in its row.
+        let mut below = depth > 0;
+        while at < lines.len() {
+            let line = lines[at];
+            let run = if is_through(line) || depth >= DEPTH { 1 } else { self.run(&lines[at..], from, grouped) };
+            let start = if run > 1 { self.start(&lines[at..at + run], from) } else { None };
+            let Some(to) = start else {
+                // Nothing in common: one line by itself, or one part of a row.
+                let rest = line.get(from..).unwrap_or_default();
+                if !self.hits && !is_through(line) && is_part(rest) {
+                    parts.push(rest);
+                } else {
+                    self.parts(&mut parts, depth, &mut below);
+                    self.line(line, from, depth);
+                    below = false;
+                }
+                at += 1;
+                continue;
+            };
+            self.parts(&mut parts, depth, &mut below);
+            below = false;
+            self.indent(depth);
+            self.text.push('>');
+            self.text.push_str(&line[from..to]);
+            self.text.push('\n');
+            self.folded = true;
+            self.range(&lines[at..at + run], to, depth + 1);
+            at += run;
+        }
+        self.parts(&mut parts, depth, &mut below);
+    }
+
+    /// How many lines from the first one on belong together. Lines that belong anywhere are inside a run, not at its end.
+    fn run(&self, lines: &[&str], from: usize, grouped: bool) -> usize {
+        let key = |line: &str| if grouped { group_end(line, from, self.context) } else { next_cut(line, from) };
+        let Some(end) = key(lines[0]) else { return 1 };
+        let start = &lines[0][..end];
+        let mut run = 1;
+        for (index, line) in lines.iter().enumerate().skip(1) {
+            if is_through(line) {
+                continue;
+            }
+            if !line.starts_with(start) || key(line) != Some(end) {
+                break;
+            }
+            run = index + 1;
+        }
+        run
+    }
+
+    /// Where the start that a run shares ends, if it is worth a row of its own.
+    fn start(&self, run: &[&str], from: usize) -> Option<usize> {
+        let first = run[0];
+        let lines = || run.iter().filter(|line| !is_through(line));
+        let count = lines().count();
+        let shared = lines().skip(1).fold(first.len(), |shared, line| {
+            first.as_bytes()[..shared].iter().zip(line.as_bytes()).take_while(|(a, b)| a == b).count()
+        });
+        let group = group_end(first, from, self.context).filter(|end| self.style == Style::Flat && *end <= shared);
+        let mut end = group.or_else(|| last_cut(first, from, shared))?;
+        for _ in 0..RETREATS {
+            if lines().all(|line| is_entry(&line[end..])) && !first[from..end].contains(" +") {
+                let worth = (count - 1) * (end - from) >= 6 + count;
+                return (worth && is_entry(&first[from..end])).then_some(end);
+            }
+            end = last_cut(first, from, end - 1)?;
+        }
+        None
+    }
+
+    /// Writes the parts gathered so far: several in one row, one alone as a line.
+    fn parts(&mut self, parts: &mut Vec<&str>, depth: usize, below: &mut bool) {
+        if parts.is_empty() {
+            return;
+        }
+        if *below {
+            self.text.pop();
+            self.text.push_str(PARTS);
+        } else {
+            self.indent(depth);
+            if parts.len() > 1 {
+                self.text.push_str(&PARTS[1..]);
+            }
+        }
+        self.folded |= parts.len() > 2;
+        self.text.push_str(&parts.join(" "));
+        self.text.push('\n');
+        parts.clear();
+        *below = false;
+    }
+
+    fn line(&mut self, line: &str, from: usize, depth: usize) {
+        let rest = line.get(from..).filter(|rest| is_entry(rest) && !is_through(line));
+        match rest {
+            Some(rest) => {
+                self.indent(depth);
+                self.text.push_str(rest);
+            }
+            None if line.is_empty() => {}
+            None => {
+                self.text.push('\\');
+                self.text.push_str(line);
+            }
+        }
+        self.text.push('\n');
+    }
+
+    fn indent(&mut self, depth: usize) {
+        self.text.extend(std::iter::repeat_n(' ', depth));
+    }
+}
+
+/// Whether all of these lines go on alike.
+fn shares(lines: &[&str], from: usize) -> bool {
+    let Some(end) = next_cut(lines[0], from) else { return false };
+    lines.iter().all(|line| is_through(line) || line.starts_with(&lines[0][..end]))
+}
+
+/// Whether the lines are hits with coordinates: the first ones decide.
+pub(crate) fn are_hits(lines: &[&str]) -> bool {
+    let is_hit = |line: &&&str| coordinate(line).is_some_and(|found| matches!(found, Coordinate::Full { .. }));
+    let first = || lines.iter().filter(|line| !is_through(line)).take(20);
+    first().filter(is_hit).count() * 2 > first().count()
+}
+
+/// A line that may stand inside a group without belonging to it.
+fn is_through(line: &str) -> bool {
+    line.trim().is_empty() || line == "--"
+}
+
+/// Whether a row can hold this as it is.
+fn is_entry(rest: &str) -> bool {
+    !rest.is_empty() && !rest.starts_with([' ', '>', '\\', '+'])
+}
+
+/// Whether this can share a row with others.
+fn is_part(rest: &str) -> bool {
+    is_entry(rest) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+fn is_cut(byte: u8) -> bool {
+    matches!(byte, b'/' | b':' | b' ' | b'\t')
+}
+
+/// The end of the next piece of a line that a start may hold.
+fn next_cut(line: &str, from: usize) -> Option<usize> {
+    let bytes = line.as_bytes();
+    (from..bytes.len().saturating_sub(1)).find(|at| is_cut(bytes[*at]) && !is_cut(bytes[at + 1])).map(|at| at + 1)
+}
+
+/// The last place up to `shared` where a start that begins at `from` may end.
+fn last_cut(line: &str, from: usize, shared: usize) -> Option<usize> {
+    let bytes = line.as_bytes();
+    (from + 1..=shared).rev().find(|end| is_cut(bytes[end - 1]))
+}
+
+/// The end of the directory or file that a line belongs to.
+fn group_end(line: &str, from: usize, context: bool) -> Option<usize> {
+    let end = match coordinate(line) {
+        Some(Coordinate::Full { path, .. }) => path.len() + usize::from(!context),
+        _ => {
+            let path = line.find([' ', '\t', '(', '[', '"']).unwrap_or(line.len());
+            line[..path].rfind('/')? + 1
+        }
+    };
+    (end > from).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(style: Style, text: &str, expected: &str) {
+        let lines: Vec<&str> = text.lines().collect();
+        let encoded = encode(&lines, true, style).expect("an encoding");
+        assert_eq!(decode(&encoded).as_deref(), Some(text));
+        assert_eq!(encoded.strip_prefix(INTRODUCTION), Some(expected));
+    }
+
+    #[test]
+    fn names_stand_behind_their_directory() {
+        check(
+            Style::Flat,
+            "/p/src/model/user.rs\n/p/src/model/group.rs\n/p/src/model/role.rs\n/p/src/view/page.rs\n/p/src/view/list.rs\n/p/src/view/form.rs\n",
+            ">/p/src/\n >model/ + user.rs group.rs role.rs\n >view/ + page.rs list.rs form.rs\n",
+        );
+    }
+
+    #[test]
+    fn hits_stand_below_their_file() {
+        check(
+            Style::Flat,
+            "src/model/user.rs:12:use crate::model;\nsrc/model/user.rs:40:    let x = 1;\nsrc/view/page.rs:1:use x y;\nsrc/view/page.rs:2:use a b;\n",
+            ">src/\n >model/user.rs:\n  12:use crate::model;\n  40:    let x = 1;\n >view/page.rs:\n  1:use x y;\n  2:use a b;\n",
+        );
+    }
+
+    /// T058: context lines and separators stay where they are.
+    #[test]
+    fn context_stays_with_its_hit() {
+        check(
+            Style::Flat,
+            "src/model/user.rs-11-before\nsrc/model/user.rs:12:the hit\n--\nsrc/model/user.rs:40:another\nsrc/model/user.rs-41-  after\n",
+            ">src/model/user.rs\n -11-before\n :12:the hit\n\\--\n :40:another\n -41-  after\n",
+        );
+    }
+
+    #[test]
+    fn a_tree_nests_as_deep_as_it_pays() {
+        check(
+            Style::Tree,
+            "/dubbo/config/api/src/main/java\n/dubbo/config/api/src/test/java\n/dubbo/config/spring/src/main/java\n/dubbo/config/spring/src/test/java\n",
+            ">/dubbo/config/\n >api/src/ + main/java test/java\n >spring/src/ + main/java test/java\n",
+        );
+    }
+}
