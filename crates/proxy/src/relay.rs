@@ -12,7 +12,7 @@ use futures_util::stream;
 use headroom::{Query, Receipt};
 use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
@@ -21,6 +21,7 @@ use reqwest::Url;
 use crate::app::App;
 use crate::headers::{self, ID};
 use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 
 /// What clients get.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
@@ -206,21 +207,24 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
             }
             steps.extend(more);
         }
-        let Some(next) = continued else { return crate::refusal::Refusal::Unreachable.response() };
-        match call.go_on(next).await {
-            None => return crate::refusal::Refusal::Unreachable.response(),
-            Some(response) => {
-                let (head, next) = response.into_parts();
-                if !head.status.is_success() || !is_type(&head.headers, "application/json") {
-                    // The client gets the refusal itself, with its status and headers, and can retry the turn.
-                    let mut refused = Response::new(passing(next));
-                    *refused.status_mut() = head.status;
-                    *refused.headers_mut() = headers::downstream(&head.headers);
-                    return refused;
-                }
-                body = next;
-            }
+        let response = match continued {
+            Some(next) => call.go_on(next).await,
+            None => None,
+        };
+        let Some(response) = response else {
+            call.filing.refused(StatusCode::BAD_GATEWAY);
+            return Refusal::Unreachable.response();
+        };
+        let (head, next) = response.into_parts();
+        if !head.status.is_success() || !is_type(&head.headers, "application/json") {
+            // The client gets the refusal itself, with its status and headers, and can retry the turn.
+            call.filing.refused(head.status);
+            let mut refused = Response::new(passing(next));
+            *refused.status_mut() = head.status;
+            *refused.headers_mut() = headers::downstream(&head.headers);
+            return refused;
         }
+        body = next;
     }
 }
 
@@ -333,8 +337,14 @@ impl Filing {
         self.receipt.retrieval_misses = self.receipt.retrieval_misses.saturating_add(count(misses));
     }
 
-    /// The answer has come to its end.
-    fn finish(&mut self) {
+    /// The answer has come to its end, or there was none.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// The turn could not be continued; this is what the client was told.
+    fn refused(&mut self, status: StatusCode) {
+        self.receipt.status = status.as_u16();
         self.finished = true;
     }
 }
@@ -351,6 +361,7 @@ impl Drop for Filing {
             });
         }
         if !self.finished {
+            self.receipt.cut_off = true;
             Metrics::count(&self.app.metrics.cut_off);
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));

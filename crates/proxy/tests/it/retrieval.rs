@@ -39,8 +39,11 @@ fn ask(handle: &str) -> Value {
     json!({"type": "tool_use", "id": "toolu_r", "name": TOOL, "input": {"content_id": handle, "pattern": "service-123"}})
 }
 
+/// An answer made of the handle that its request names.
+type Scripted = Box<dyn Fn(&str) -> Reply + Send + Sync>;
+
 /// A provider whose n-th answer may ask for the handle that its n-th request names.
-async fn provider(replies: Vec<Box<dyn Fn(&str) -> Reply + Send + Sync>>) -> Pair {
+async fn provider(replies: Vec<Scripted>) -> Pair {
     let replies = Mutex::new(replies.into_iter());
     let script = move |received: &Received| {
         let next = replies.lock().unwrap().next();

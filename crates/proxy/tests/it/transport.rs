@@ -71,7 +71,17 @@ async fn a_cut_stream_is_cut_for_the_client_too() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let receipts = pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap();
         assert_eq!(receipts[0].usage.unwrap().input_tokens, 3, "what was stated before the cut");
+        assert!(receipts[0].cut_off);
     }
+}
+
+/// T037
+#[tokio::test]
+async fn a_cut_json_answer_is_cut_for_the_client_too() {
+    let pair =
+        pair(vec![Reply::of(200, "application/json", vec![Piece::Bytes(b"{\"id\":".to_vec()), Piece::Cut])]).await;
+    let answer = pair.post("/v1/messages", SMALL).await;
+    assert_eq!((answer.complete, answer.text().as_str()), (false, "{\"id\":"));
 }
 
 /// T038
