@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use headroom::{Query, Receipt};
 use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -129,7 +129,7 @@ impl Streaming {
                 }
                 Some(Err(error)) => {
                     // The client must see that its answer is cut off, so the error goes on.
-                    return Some(Err(error.into()));
+                    return Some(Err(told(error.into()).await));
                 }
                 None => {
                     self.ended = true;
@@ -181,7 +181,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
     loop {
         let bytes = match held(body).await {
             Held::Whole(bytes) => bytes,
-            Held::TooLong(body) => return answer.map(|()| body),
+            Held::Unread(body) => return answer.map(|()| body),
         };
         let mut steps = VecDeque::new();
         let mut more = Vec::new();
@@ -228,10 +228,17 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
     }
 }
 
-/// A body read into memory, or too long for that.
+/// A body read into memory, or one that was too long for that or broke off.
 enum Held {
     Whole(Bytes),
-    TooLong(Body),
+    Unread(Body),
+}
+
+/// An error, once what was forwarded before it has had its turn to be written: the server drops what it still holds when
+/// a body fails.
+async fn told(error: Error) -> Error {
+    tokio::task::yield_now().await;
+    error
 }
 
 /// Reads a body up to the bound; beyond it, or when it breaks, what was read goes on in front of the rest.
@@ -252,16 +259,16 @@ async fn held(mut body: reqwest::Body) -> Held {
             }
             Some(Err(error)) => Some(Error::from(error)),
         };
-        let broken = problem.is_some();
-        let head = stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))).chain(problem.map(Err)));
-        if broken {
-            return Held::TooLong(StreamBody::new(head).boxed_unsync());
+        let head = stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))));
+        if let Some(problem) = problem {
+            let end = stream::once(async { Err(told(problem).await) });
+            return Held::Unread(StreamBody::new(head.chain(end)).boxed_unsync());
         }
         let rest = stream::unfold(body, |mut body| async {
             let frame = body.frame().await?;
             Some((frame.map_err(Error::from), body))
         });
-        return Held::TooLong(StreamBody::new(futures_util::StreamExt::chain(head, rest)).boxed_unsync());
+        return Held::Unread(StreamBody::new(head.chain(rest)).boxed_unsync());
     }
     Held::Whole(match pieces.as_slice() {
         [one] => one.clone(),
