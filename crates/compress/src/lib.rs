@@ -17,4 +17,5 @@ pub use weigh::{Outcome, compress};
 use headroom_core::Compressor;
 
 /// Every compressor, in the order they are asked.
-pub static ALL: &[&dyn Compressor] = &[&json::SmartCrusher, &log::LogCompressor, &search::SearchCompressor];
+pub static ALL: &[&dyn Compressor] =
+    &[&json::SmartCrusher, &log::LogCompressor, &search::SearchCompressor, &command::CommandCompressor];
