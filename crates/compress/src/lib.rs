@@ -5,6 +5,7 @@
 
 mod command;
 mod detect;
+mod diff;
 mod json;
 mod lines;
 mod log;
@@ -17,5 +18,10 @@ pub use weigh::{Outcome, compress};
 use headroom_core::Compressor;
 
 /// Every compressor, in the order they are asked.
-pub static ALL: &[&dyn Compressor] =
-    &[&json::SmartCrusher, &log::LogCompressor, &search::SearchCompressor, &command::CommandCompressor];
+pub static ALL: &[&dyn Compressor] = &[
+    &json::SmartCrusher,
+    &log::LogCompressor,
+    &search::SearchCompressor,
+    &command::CommandCompressor,
+    &diff::DiffCompressor,
+];

@@ -7,7 +7,8 @@ use aho_corasick::AhoCorasick;
 /// Word beginnings of trouble and of verdicts, in any case. Too many lines kept costs a little; one too few costs trust.
 static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let signs = [
-        "error", "err!",
+        "error",
+        "err!",
         "fail",
         "warn",
         "fatal",

@@ -1,7 +1,7 @@
 //! Command output.
 //!
 //! Exact: lines that start alike are folded under what they share ([`crate::search::fold`]) or written as template and values
-//! ([`crate::log::exact`]); lines that [`matter`] are always written as they are. Standard: escape sequences, which nobody sees, go;
+//! ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
@@ -10,13 +10,13 @@ mod git;
 pub(crate) mod matter;
 mod noise;
 pub(crate) mod terminal;
+pub(crate) mod verbatim;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use filter::Filters;
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
-use matter::matters;
 
 use crate::{lines, search};
 
@@ -48,7 +48,10 @@ impl Compressor for CommandCompressor {
         if segment.hints.editable {
             return None;
         }
-        let exact = || search::shortest(segment.text, goal, &matters).map(Compressed::exact);
+        let lines: Vec<&str> = segment.text.lines().collect();
+        let fixed = verbatim::lines(&lines);
+        let exact =
+            || search::shortest(segment.text, goal, &|line| fixed.get(line) != Some(&false)).map(Compressed::exact);
         let Some(omitting) = omit(segment, goal) else { return exact() };
         Some(match exact() {
             Some(exact) if goal.tokens.count(&exact.text) <= goal.tokens.count(&omitting.text) => exact,
@@ -63,21 +66,40 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let raw = lines::split(segment.text);
     let seen: Vec<Cow<'_, str>> = raw.iter().map(|line| seen(line)).collect();
     let bodies: Vec<&str> = seen.iter().map(|line| lines::body(line)).collect();
+    let shown: Vec<&str> = seen.iter().map(Cow::as_ref).collect();
 
+    let fixed = verbatim::lines(&bodies);
+    let hunks = verbatim::hunks(&bodies);
     let mut keep = FILTERS.keep(segment.hints.command, &bodies);
     noise::fold(&bodies, &mut keep);
     git::fold_bodies(&bodies, &mut keep);
+    for (keep, in_hunk) in keep.iter_mut().zip(&hunks) {
+        *keep |= in_hunk;
+    }
     noise::drop_blank_between(&bodies, &mut keep);
-    let shown: Vec<&str> = seen.iter().map(Cow::as_ref).collect();
     lines::fill_small_gaps(&shown, &mut keep);
     let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown);
     if same && keep.iter().all(|kept| *kept) {
         return None;
     }
     let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
-    // What is left may still start alike; gap marks and what matters are written as they are.
-    let body = search::shortest(&body, goal, &|line| line.starts_with("[-") || matters(line)).unwrap_or(body);
+    // What is left may still start alike; gap marks are written as they are.
+    let fixed = after_omission(&fixed, &keep);
+    let body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
     Some(Compressed::omitting(body, original, omissions))
+}
+
+/// Which lines of the shortened text are fixed: kept ones as before, and every gap mark.
+fn after_omission(fixed: &[bool], keep: &[bool]) -> Vec<bool> {
+    let mut after = Vec::new();
+    for (at, (fixed, kept)) in fixed.iter().zip(keep).enumerate() {
+        if *kept {
+            after.push(*fixed);
+        } else if at == 0 || keep[at - 1] {
+            after.push(true);
+        }
+    }
+    after
 }
 
 /// A line as a terminal shows it, with its line end; a line that has nothing invisible is itself.

@@ -6,7 +6,7 @@
 
 mod code;
 mod command;
-mod diff;
+pub(crate) mod diff;
 mod html;
 mod json;
 mod log;

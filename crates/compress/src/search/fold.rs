@@ -34,12 +34,13 @@ pub(crate) enum Style {
     Flat,
 }
 
-/// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds are written as they are.
-pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn Fn(&str) -> bool) -> Option<String> {
+/// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds (by number, from 0) are written as they are.
+pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let hits = are_hits(lines);
     let context = hits && lines.contains(&"--");
     let mut writer = Writer { text: INTRODUCTION.to_owned(), style, folded: false, hits, context };
-    let rows: Vec<Row<'_>> = lines.iter().map(|line| Row { line, through: is_through(line) || plain(line) }).collect();
+    let rows: Vec<Row<'_>> =
+        lines.iter().enumerate().map(|(at, line)| Row { line, through: is_through(line) || plain(at) }).collect();
     writer.range(&rows, 0, 0);
     if !terminated {
         writer.text.pop();

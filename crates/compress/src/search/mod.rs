@@ -34,8 +34,8 @@ impl Compressor for SearchCompressor {
 const WORTH_COUNTING: usize = 4;
 
 /// The exact encoding of lines with the fewest tokens; `None` when none is shorter. Every candidate has been decoded. Lines for which
-/// `plain` holds are written as they are.
-pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(&str) -> bool) -> Option<String> {
+/// `plain` holds (by number, from 0) are written as they are.
+pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
     let lines: Vec<&str> = body.split('\n').collect();
     let worth = |encoded: &String| encoded.len() * 100 <= text.len() * (100 - WORTH_COUNTING);
@@ -50,11 +50,7 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(&str) -> bool
         .filter(worth)
         .filter(|encoded| recursive::decode(encoded).as_deref() == Some(text));
     // Templates would part the text of a hit from its number.
-    let templates = if fold::are_hits(&lines) {
-        None
-    } else {
-        crate::log::encode_but(text, |line| plain(lines[line])).filter(worth)
-    };
+    let templates = if fold::are_hits(&lines) { None } else { crate::log::encode_but(text, plain).filter(worth) };
     let mut candidates: Vec<String> = folded.chain(recursive).chain(templates).collect();
     candidates.dedup();
     match candidates.len() {
