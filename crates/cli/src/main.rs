@@ -1,2 +1,106 @@
-//! cli
-fn main() {}
+//! The `headroom` command: arguments in, exit code out. Everything else is the engine's or the proxy's.
+
+mod args;
+mod commands;
+mod env;
+mod error;
+mod out;
+mod settings;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use headroom::{Engine, Policy};
+use headroom_store::{SqliteOptions, Store, StoreError};
+
+use args::{Cli, Command};
+use error::CliError;
+use settings::{Said, Settings};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Closed) => CliError::Closed.exit_code(),
+        Err(error) => {
+            out::say(&format!("headroom: {error}"));
+            error.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let said = gather(&cli)?;
+    if let Command::Config(args) = &cli.command {
+        return commands::config::run(args.action, &said);
+    }
+    let settings = said.read()?;
+    start_log(&settings.log)?;
+    let engine = || open(&settings).map(Engine::new).map_err(|error| CliError::Failed(error.to_string()));
+    match cli.command {
+        Command::Proxy(_) => commands::proxy::run(&settings),
+        Command::Compress(args) => commands::compress::run(&args, engine),
+        Command::Request(args) => {
+            let policy = policy_for(&settings, args.policy.as_deref())?;
+            commands::request::run(&args, &engine()?, &policy)
+        }
+        Command::Get(args) => commands::get::run(&args, &engine()?),
+        Command::Replay(args) => {
+            let policy = policy_for(&settings, args.policy.as_deref())?;
+            // Recorded conversations are no conversations of this user's: they get a store of their own, unless one is named.
+            let engine = if cli.store.is_some() { engine()? } else { Engine::new(Store::memory()) };
+            commands::replay::run(&args, &engine, &policy)
+        }
+        Command::Stats(args) => commands::stats::run(&args, &engine()?),
+        Command::Explain(args) => commands::explain::run(&args, &engine()?),
+        Command::Doctor(args) => commands::doctor::run(&args, &settings),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Config(_) => Ok(()),
+    }
+}
+
+fn gather(cli: &Cli) -> Result<Said, CliError> {
+    let mut flags = vec![("store", cli.store.clone()), ("log", cli.log.clone())];
+    if let Command::Proxy(proxy) = &cli.command {
+        flags.extend([
+            ("listen", proxy.listen.clone()),
+            ("policy", proxy.policy.clone()),
+            ("anthropic-upstream", proxy.anthropic_upstream.clone()),
+            ("openai-upstream", proxy.openai_upstream.clone()),
+            ("token", proxy.token.clone()),
+            ("retrieval", proxy.retrieval.clone()),
+            ("user-text", proxy.user_text.clone()),
+        ]);
+    }
+    Ok(Said::gather(cli.config.as_deref(), env::config_file().as_deref(), env::variable, &flags)?)
+}
+
+/// The configured policy with another mode, where the command line names one.
+fn policy_for(settings: &Settings, mode: Option<&str>) -> Result<Policy, CliError> {
+    let mut policy = settings.policy.clone();
+    if let Some(mode) = mode {
+        policy.mode = mode.parse().map_err(|error| CliError::Usage(format!("--policy: {error}")))?;
+    }
+    Ok(policy)
+}
+
+/// Opens the configured store.
+fn open(settings: &Settings) -> Result<Store, StoreError> {
+    let options = SqliteOptions { budget_bytes: settings.store_budget, ..SqliteOptions::DEFAULT };
+    match settings.store.as_deref() {
+        Some("memory") => Ok(Store::memory()),
+        Some(path) => Store::open_sqlite(Path::new(path), &options),
+        // Without a home directory there is no user to keep anything for.
+        None => env::store_file().map_or_else(|| Ok(Store::memory()), |path| Store::open_sqlite(&path, &options)),
+    }
+}
+
+fn start_log(filter: &str) -> Result<(), CliError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        CliError::Usage(format!("log = {filter:?}: {error}; expected warn, info or headroom=debug"))
+    })?;
+    let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
+    Ok(())
+}

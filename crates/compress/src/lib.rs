@@ -9,7 +9,10 @@ mod diff;
 mod json;
 mod lines;
 mod log;
+pub mod repeat;
 mod search;
+mod table;
+pub mod view;
 mod weigh;
 
 pub use detect::{Detection, Piece, detect, split};
@@ -20,6 +23,7 @@ use headroom_core::Compressor;
 /// Every compressor, in the order they are asked.
 pub static ALL: &[&dyn Compressor] = &[
     &json::SmartCrusher,
+    &table::TableCompressor,
     &log::LogCompressor,
     &search::SearchCompressor,
     &command::CommandCompressor,

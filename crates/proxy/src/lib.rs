@@ -1,1 +1,37 @@
-//! proxy
+//! The HTTP proxy: between an agent and its provider, on this machine's port 8787.
+//!
+//! [`serve`] starts it. A request goes through `routes` (may it pass, and where to), `exchange` (one request, whole) and `relay`
+//! (the answer, as it comes). What can go wrong with us costs savings, never the request: the worst answer is what the
+//! provider says to the client's own bytes.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), headroom_proxy::ServeError> {
+//! use headroom::{Engine, Mode, Policy};
+//! use headroom_store::Store;
+//!
+//! let config = headroom_proxy::Config::local(Policy::of(Mode::Standard));
+//! let running = headroom_proxy::serve(config, Engine::new(Store::memory())).await?;
+//! println!("listening on {}", running.addr());
+//! running.until_signal().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod admin;
+mod app;
+mod body;
+mod config;
+mod exchange;
+mod guard;
+mod headers;
+mod metrics;
+mod prepare;
+mod receipts;
+mod refusal;
+mod relay;
+mod routes;
+mod serve;
+mod upstream;
+
+pub use config::{Config, Token, Upstreams};
+pub use serve::{Running, ServeError, serve};

@@ -1,1 +1,268 @@
-//! store
+//! Where Headroom keeps what it must be able to give back.
+//!
+//! A [`Store`] holds *originals* (texts under their handles), *renderings* (what a slot was sent as, by lineage), *exchanges*
+//! (retrievals that the client never saw, to be re-inserted into its history) and *receipts* (what each request cost and saved).
+//! Everything is filed under a [`Scope`]; a handle alone is no authority.
+//!
+//! Two back ends, one contract (`tests/contract.rs`): memory for tests and store-less library use, SQLite for everything else.
+//! Calls block; the proxy makes them on its worker pool.
+//!
+//! ```
+//! use headroom_store::{Batch, Scope, Store};
+//!
+//! let store = Store::memory();
+//! let scope = Scope::default();
+//! let mut batch = Batch::default();
+//! let handle = batch.keep(store.handle_key(), "a long text");
+//! store.write(&scope, batch).unwrap();
+//! assert_eq!(store.original(&scope, handle).unwrap().as_deref(), Some("a long text"));
+//! ```
+
+mod batch;
+mod error;
+mod memory;
+mod rendering;
+mod sqlite;
+mod unavailable;
+
+use std::path::Path;
+
+use headroom_core::{Handle, HandleKey};
+
+pub use batch::Batch;
+pub use error::StoreError;
+pub use rendering::{Lineage, Rendering, Replacement};
+pub use sqlite::SqliteOptions;
+
+/// Who may read what: every entry belongs to one tenant's project.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scope {
+    tenant: String,
+    project: String,
+}
+
+impl Scope {
+    /// A scope by its two names.
+    pub fn new(tenant: impl Into<String>, project: impl Into<String>) -> Self {
+        Self { tenant: tenant.into(), project: project.into() }
+    }
+
+    /// One unambiguous string for keys; neither name can forge another scope's key because the tenant's length is part of it.
+    pub(crate) fn key(&self) -> String {
+        format!("{}:{}/{}", self.tenant.len(), self.tenant, self.project)
+    }
+}
+
+impl Default for Scope {
+    /// The scope of a single user on one machine.
+    fn default() -> Self {
+        Self::new("local", "default")
+    }
+}
+
+/// One receipt as stored: the engine owns the document, the store its order and identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// Request id.
+    pub id: String,
+    /// Milliseconds since the Unix epoch, as the writer's clock said.
+    pub at_ms: u64,
+    /// The receipt, as JSON.
+    pub document: String,
+}
+
+/// What a store holds, for `stats` and health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Number of originals.
+    pub originals: u64,
+    /// Bytes of the originals as the client sent them.
+    pub original_bytes: u64,
+    /// Bytes they take in the store.
+    pub stored_bytes: u64,
+    /// Number of renderings.
+    pub renderings: u64,
+    /// Number of receipts.
+    pub receipts: u64,
+}
+
+/// What a collection removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Originals removed.
+    pub originals: u64,
+    /// Stored bytes freed.
+    pub stored_bytes: u64,
+}
+
+/// A place to keep originals, renderings, exchanges and receipts. A closed set: the back ends differ in where, never in what.
+#[derive(Debug)]
+pub enum Store {
+    /// In this process only.
+    Memory(Box<memory::Memory>),
+    /// One SQLite file.
+    Sqlite(Box<sqlite::Sqlite>),
+    /// A store that could not be opened: every call fails with the reason, so every edit becomes "keep the original".
+    Unavailable(unavailable::Unavailable),
+}
+
+/// Calls the same method on whichever back end is open.
+macro_rules! each {
+    ($store:expr, $backend:ident => $call:expr) => {
+        match $store {
+            Store::Memory($backend) => $call,
+            Store::Sqlite($backend) => $call,
+            Store::Unavailable($backend) => $call,
+        }
+    };
+}
+
+impl Store {
+    /// An empty store in memory, without a byte budget.
+    pub fn memory() -> Self {
+        Self::Memory(Box::default())
+    }
+
+    /// Opens or creates a SQLite store, creating its folder (mode 0700) and file (mode 0600).
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, is not a Headroom store, or was written by a newer version.
+    pub fn open_sqlite(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        sqlite::Sqlite::open(path, options).map(|sqlite| Self::Sqlite(Box::new(sqlite)))
+    }
+
+    /// A store that takes nothing and says why.
+    pub fn unavailable(reason: &StoreError) -> Self {
+        Self::Unavailable(unavailable::Unavailable::new(reason))
+    }
+
+    /// The secret that this store's handles are keyed with.
+    pub fn handle_key(&self) -> &HandleKey {
+        each!(self, store => store.handle_key())
+    }
+
+    /// Writes a batch: all of it or nothing. When this returns, the batch's originals survive a crash of the process and
+    /// of the machine.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot take it (full, read-only, locked past the busy timeout, over its byte budget, corrupt), or when an
+    /// original's handle already names a different text. Nothing of the batch is visible then.
+    pub fn write(&self, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        each!(self, store => store.write(scope, batch))
+    }
+
+    /// The original under a handle; `None` when this scope has none (which is also the answer for another scope's handle).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or the kept bytes are not what was filed.
+    pub fn original(&self, scope: &Scope, handle: Handle) -> Result<Option<String>, StoreError> {
+        each!(self, store => store.original(scope, handle))
+    }
+
+    /// Whether an original is kept under a handle.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn contains(&self, scope: &Scope, handle: Handle) -> Result<bool, StoreError> {
+        each!(self, store => store.contains(scope, handle))
+    }
+
+    /// The renderings filed under these lineages, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn renderings(&self, scope: &Scope, lineages: &[Lineage]) -> Result<Vec<Option<Rendering>>, StoreError> {
+        each!(self, store => store.renderings(scope, lineages))
+    }
+
+    /// The exchanges filed under these keys, in their order; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn exchanges(&self, scope: &Scope, keys: &[Lineage]) -> Result<Vec<Option<String>>, StoreError> {
+        each!(self, store => store.exchanges(scope, keys))
+    }
+
+    /// The receipt with this request id.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        each!(self, store => store.receipt(scope, id))
+    }
+
+    /// Every receipt at or after `since_ms`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {
+        each!(self, store => store.receipts(scope, since_ms))
+    }
+
+    /// What is in the store, over all scopes.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn holdings(&self) -> Result<Holdings, StoreError> {
+        each!(self, store => store.holdings())
+    }
+
+    /// Removes what no conversation refers to until the store is inside its byte budget, oldest first, and gives the space back.
+    ///
+    /// A conversation refers to an original through its renderings. One that has not been continued for [`IDLE_DAYS`] days counts
+    /// as ended, but only budget pressure removes what it held.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub fn collect(&self, now_ms: u64) -> Result<Collected, StoreError> {
+        each!(self, store => store.collect(now_ms))
+    }
+
+    /// Proves that the store can be written and read now.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot.
+    pub fn check(&self) -> Result<(), StoreError> {
+        each!(self, store => store.check())
+    }
+}
+
+/// Days without a request after which a conversation counts as ended.
+pub const IDLE_DAYS: u64 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_that_names_another_text_fails_its_whole_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Store::open_sqlite(&folder.path().join("s.db"), &SqliteOptions::DEFAULT).unwrap();
+        for store in [Store::memory(), sqlite] {
+            let scope = Scope::default();
+            let mut batch = Batch::at(1);
+            let handle = batch.keep(store.handle_key(), "one text");
+            store.write(&scope, batch).unwrap();
+            let mut colliding = Batch::at(1);
+            let innocent = colliding.keep(store.handle_key(), "an innocent text");
+            colliding.originals.push((handle, "another text".to_owned()));
+            assert!(matches!(store.write(&scope, colliding), Err(StoreError::Collision(of)) if of == handle));
+            assert!(!store.contains(&scope, innocent).unwrap());
+            assert_eq!(store.original(&scope, handle).unwrap().as_deref(), Some("one text"));
+        }
+    }
+}

@@ -11,7 +11,14 @@
 //! assert_eq!(tokenizer.count("hello world"), 2);
 //! ```
 
+mod hash;
+mod pieces;
+mod vocabulary;
+
 use headroom_core::CountTokens;
+
+use pieces::{Pattern, pieces};
+use vocabulary::{CL100K, O200K, Vocabulary};
 
 /// How tokens are counted for one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,10 +76,10 @@ impl Tokenizer {
     /// comparing them by that vocabulary.
     pub fn count(self, text: &str) -> usize {
         match self {
-            Self::O200k | Self::Other => bpe_openai::o200k_base().count(text),
-            Self::Cl100k => bpe_openai::cl100k_base().count(text),
-            Self::Claude => scaled(bpe_openai::o200k_base().count(text), 118),
-            Self::Gemini => scaled(bpe_openai::o200k_base().count(text), 103),
+            Self::O200k | Self::Other => count(Pattern::O200k, &O200K, text),
+            Self::Cl100k => count(Pattern::Cl100k, &CL100K, text),
+            Self::Claude => scaled(count(Pattern::O200k, &O200K, text), 118),
+            Self::Gemini => scaled(count(Pattern::O200k, &O200K, text), 103),
         }
     }
 }
@@ -81,6 +88,10 @@ impl CountTokens for Tokenizer {
     fn count(&self, text: &str) -> usize {
         Self::count(*self, text)
     }
+}
+
+fn count(pattern: Pattern, vocabulary: &Vocabulary, text: &str) -> usize {
+    pieces(pattern, text).map(|piece| vocabulary.count_piece(piece)).sum()
 }
 
 /// `count` times `percent` / 100, rounded up.

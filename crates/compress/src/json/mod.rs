@@ -1,6 +1,29 @@
 //! SmartCrusher: JSON.
+//!
+//! The text is parsed into a value that keeps everything ([`value`]), written in a notation that names keys once ([`write`]),
+//! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
+
+mod alias;
+mod cost;
+mod layout;
+mod opaque;
+mod parse;
+mod read;
+mod select;
+mod template;
+mod value;
+mod words;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+use value::{Node, Text, Value};
+use write::{Extent, Written};
 
 /// The JSON compressor.
 pub struct SmartCrusher;
@@ -14,7 +37,63 @@ impl Compressor for SmartCrusher {
         kind == Kind::Json
     }
 
-    fn compress(&self, _segment: &Segment<'_>, _goal: &Goal<'_>) -> Option<Compressed> {
-        None
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
+        let source = Source::parse(text)?;
+        let exact = source.exact()?;
+        let Some(original) = goal.original() else { return Some(Compressed::exact(exact)) };
+        let part = source.write(Extent::Part { original, text: segment.text })?;
+        // An omission that hides little is not worth a round trip.
+        if part.omissions.is_empty() || part.text.len() * 10 > exact.len() * 9 {
+            return Some(Compressed::exact(exact));
+        }
+        Some(Compressed::omitting(part.text, original, part.omissions))
+    }
+}
+
+/// Which rows of a large table are worth showing, by the rule for arrays; `None` if all are.
+pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
+    let rows: Vec<_> =
+        rows.iter().map(|cells| Node::new(Value::Array(cells.iter().map(node_of_cell).collect()))).collect();
+    select::shown(&rows)
+}
+
+fn node_of_cell<'c>(cell: &'c Cow<'_, str>) -> Node<'c> {
+    if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
+        return Node::new(Value::Number(cell));
+    }
+    Node::new(Value::String(Text { text: Cow::Borrowed(cell.as_ref()), source: "" }))
+}
+
+/// A parsed text.
+enum Source<'a> {
+    /// One value.
+    Value(Node<'a>),
+    /// One value a line, as an array.
+    Lines(Node<'a>),
+}
+
+impl<'a> Source<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        parse::parse(text).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
+    }
+
+    fn write(&self, extent: Extent<'_>) -> Option<Written> {
+        let (Self::Value(node) | Self::Lines(node)) = self;
+        let mut written = write::write(node, extent)?;
+        if matches!(self, Self::Lines(_)) {
+            written.text.insert_str(0, words::LINES);
+        }
+        written.text = alias::shorten(written.text);
+        Some(written)
+    }
+
+    /// The encoding of the whole, proved by decoding it.
+    fn exact(&self) -> Option<String> {
+        let text = self.write(Extent::Whole)?.text;
+        let (Self::Value(node) | Self::Lines(node)) = self;
+        let is_lines = matches!(self, Self::Lines(_));
+        let long = alias::lengthen(&text)?;
+        (read::read(&long, node.size())?.same(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }

@@ -1,0 +1,201 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use headroom::Kind;
+
+/// Everything an agent reads, shorter, without losing anything.
+#[derive(Debug, Parser)]
+#[command(name = "headroom", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Configuration file [default: headroom/config.toml in the user's configuration directory]
+    #[arg(long, global = true, value_name = "FILE", env = "HEADROOM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// SQLite file that keeps originals, or `memory`
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) store: Option<String>,
+
+    /// What is logged to stderr: error, warn, info, debug, trace, or a filter
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the HTTP proxy
+    Proxy(ProxyArgs),
+    /// Compress one text and print it
+    Compress(CompressArgs),
+    /// Print the request body that the proxy would forward for the one on stdin
+    Request(RequestArgs),
+    /// Print the original of a handle
+    Get(GetArgs),
+    /// Play recorded sessions through the engine and price them
+    Replay(ReplayArgs),
+    /// Show what was saved
+    Stats(StatsArgs),
+    /// Say how a request, or the text of a handle, was treated and why
+    Explain(ExplainArgs),
+    /// Check the installation and say what to do next
+    Doctor(JsonArgs),
+    /// Play a bundled session through the real proxy and a scripted provider; needs no key
+    Demo(JsonArgs),
+    /// Show the configuration
+    Config(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Address to listen on; anything but loopback needs a token
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// How much may be done: off, meter, lossless, standard
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Where Anthropic requests are sent
+    #[arg(long, value_name = "URL")]
+    pub(crate) anthropic_upstream: Option<String>,
+    /// Where OpenAI requests are sent
+    #[arg(long, value_name = "URL")]
+    pub(crate) openai_upstream: Option<String>,
+    /// Secret that clients must send in x-headroom-token
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) token: Option<String>,
+    /// Whether the retrieval tool may be added to conversations: on, off
+    #[arg(long, value_name = "ON|OFF")]
+    pub(crate) retrieval: Option<String>,
+    /// Whether large payloads pasted into user text are compressed: on, off
+    #[arg(long, value_name = "ON|OFF")]
+    pub(crate) user_text: Option<String>,
+}
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Only encodings that hold everything
+    Lossless,
+    /// Whole units may be left out; the original is kept
+    Standard,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompressArgs {
+    /// File to compress; `-` is stdin
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// What the text is: json, log, code:python, ...; found out when not given
+    #[arg(long)]
+    pub(crate) kind: Option<Kind>,
+    /// Tool that produced it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// Command line that produced it
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// Exit code of that command
+    #[arg(long, value_name = "CODE")]
+    pub(crate) exit: Option<i32>,
+    /// How far to go
+    #[arg(long, value_enum, default_value = "standard")]
+    pub(crate) level: Level,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Provider format: anthropic, openai
+    #[arg(long)]
+    pub(crate) dialect: String,
+    /// How much may be done: off, meter, lossless, standard
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// The handle, as it stands in the text
+    pub(crate) handle: String,
+    /// Only these lines, from 1: `120-180`
+    #[arg(long, value_name = "A-B")]
+    pub(crate) lines: Option<String>,
+    /// Only lines that match this regular expression
+    #[arg(long, value_name = "RE")]
+    pub(crate) pattern: Option<String>,
+    /// Only what this JSONPath selects
+    #[arg(long, value_name = "PATH")]
+    pub(crate) json_path: Option<String>,
+}
+
+/// Whose prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Price {
+    /// Cache reads 0.1, writes 1.25
+    Anthropic,
+    /// Cached input 0.25
+    Openai,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Files with one session a line; .gz is read too
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Whose prices [default: those of each session's dialect]
+    #[arg(long, value_enum)]
+    pub(crate) price: Option<Price>,
+    /// How much may be done
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Print the result as JSON, with every session
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Only requests of the last N hours
+    #[arg(long, value_name = "N")]
+    pub(crate) hours: Option<u64>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A handle (hr_...) or a request id
+    pub(crate) what: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JsonArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Print every option with its value and where it was set
+    Show {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

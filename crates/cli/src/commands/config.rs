@@ -1,0 +1,44 @@
+//! `headroom config`
+
+use serde::Serialize;
+
+use crate::args::ConfigAction;
+use crate::error::CliError;
+use crate::out;
+use crate::settings::Said;
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    key: &'static str,
+    value: &'a str,
+    origin: String,
+    variable: &'static str,
+    about: &'static str,
+}
+
+pub(crate) fn run(action: ConfigAction, said: &Said) -> Result<(), CliError> {
+    let ConfigAction::Show { json } = action;
+    let shown = said.iter().map(|(option, value, origin)| Shown {
+        key: option.key,
+        value: if option.key == "token" && !value.is_empty() { "(set)" } else { value },
+        origin: origin.to_string(),
+        variable: option.variable,
+        about: option.about,
+    });
+    let shown: Vec<_> = shown.collect();
+    if json {
+        out::json(&shown)?;
+    } else {
+        for option in &shown {
+            out::line(&format!(
+                "{:20} {:28} # {}; ${}: {}",
+                option.key,
+                format!("{:?}", option.value),
+                option.origin,
+                option.variable,
+                option.about
+            ))?;
+        }
+    }
+    said.read().map(drop).map_err(CliError::from)
+}

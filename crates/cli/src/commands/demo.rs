@@ -1,0 +1,4 @@
+use crate::{args::JsonArgs, error::CliError};
+pub(crate) fn run(_a: &JsonArgs) -> Result<(), CliError> {
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! `headroom explain`
+
+use headroom::{Engine, Handle, Reason, Receipt};
+use headroom_store::Scope;
+
+use crate::args::ExplainArgs;
+use crate::error::CliError;
+use crate::out;
+
+pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
+    let failed = |error: headroom_store::StoreError| CliError::Failed(error.to_string());
+    let scope = Scope::default();
+    let receipts = match args.what.parse::<Handle>() {
+        Ok(handle) => {
+            let named = handle.to_string();
+            let all = engine.receipts(&scope, 0).map_err(failed)?;
+            let names = |receipt: &Receipt| receipt.slots.iter().any(|slot| slot.handles.contains(&named));
+            all.into_iter().find(names).into_iter().collect::<Vec<_>>()
+        }
+        Err(_) => engine.receipt(&scope, &args.what).map_err(failed)?.into_iter().collect(),
+    };
+    let Some(receipt) = receipts.first() else {
+        return Err(CliError::NotFound(format!("no request in this store has the id {0:?} or names {0:?}", args.what)));
+    };
+    if args.json {
+        return out::json(receipt);
+    }
+    out::line(&format!(
+        "request   {} ({}, {}, policy {})",
+        receipt.id, receipt.dialect, receipt.model, receipt.policy
+    ))?;
+    out::line(&format!("bytes     {} in, {} out; {} us added", receipt.bytes_in, receipt.bytes_out, receipt.added_us))?;
+    out::line(&format!(
+        "tokens    {} -> {} in changed texts ({})",
+        receipt.tokens_before, receipt.tokens_after, receipt.tokenizer
+    ))?;
+    if receipt.tool_offered {
+        out::line("tool      retrieve_original_content was added")?;
+    }
+    if receipt.replayed_original {
+        out::line("replayed  the provider refused the changed body; the original was sent")?;
+    }
+    for (index, slot) in receipt.slots.iter().enumerate() {
+        let reason = Reason::from_code(&slot.reason).map_or(slot.reason.clone(), |reason| reason.to_string());
+        let how = if slot.compressor.is_empty() {
+            format!("kept: {reason}")
+        } else {
+            format!("{} {} -> {} tokens: {reason}", slot.compressor, slot.tokens_before, slot.tokens_after)
+        };
+        let when = if slot.fresh { "" } else { " (as before)" };
+        let handles = if slot.handles.is_empty() { String::new() } else { format!(" [{}]", slot.handles.join(", ")) };
+        out::line(&format!(
+            "{index:4}  {:6} {:16} {:8} bytes  {how}{when}{handles}",
+            slot.role, slot.tool, slot.bytes
+        ))?;
+    }
+    Ok(())
+}

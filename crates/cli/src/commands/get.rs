@@ -1,0 +1,47 @@
+//! `headroom get`
+
+use headroom::{Engine, Handle, MAX_LIMIT, Query, parse_line_range};
+use headroom_store::Scope;
+
+use crate::args::GetArgs;
+use crate::error::CliError;
+use crate::out;
+
+pub(crate) fn run(args: &GetArgs, engine: &Engine) -> Result<(), CliError> {
+    let handle: Handle = args.handle.parse().map_err(|error| CliError::Usage(format!("{error}")))?;
+    let scope = Scope::default();
+    let line_range = match &args.lines {
+        None => None,
+        Some(lines) => {
+            let range = parse_line_range(lines);
+            Some(range.ok_or_else(|| {
+                CliError::Usage(format!("--lines {lines:?}: expected FIRST-LAST, for example 120-180"))
+            })?)
+        }
+    };
+    if line_range.is_none() && args.pattern.is_none() && args.json_path.is_none() {
+        let original = engine.original(&scope, handle).map_err(|error| CliError::Failed(error.to_string()))?;
+        let original = original.ok_or_else(|| CliError::NotFound(format!("{handle} is not kept in this store")))?;
+        return out::data(original.as_bytes());
+    }
+    let mut query = Query {
+        line_range,
+        pattern: args.pattern.clone(),
+        json_path: args.json_path.clone(),
+        limit: Some(MAX_LIMIT),
+        ..Query::whole(handle)
+    };
+    // A person at a terminal has a pager; pages are for models.
+    loop {
+        let answer = engine.answer(&scope, &query);
+        let headroom::Answer::Found { text, selected } = answer else {
+            return Err(CliError::NotFound(answer.text().to_owned()));
+        };
+        query.offset += MAX_LIMIT;
+        if query.offset >= selected {
+            return out::data(text.as_bytes());
+        }
+        let page = text.rfind("\n[characters ").map_or(text.as_str(), |end| &text[..end]);
+        out::data(page.as_bytes())?;
+    }
+}

@@ -1,0 +1,12 @@
+//! One file per command.
+
+pub(crate) mod compress;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod proxy;
+pub(crate) mod replay;
+pub(crate) mod request;
+pub(crate) mod stats;

@@ -1,0 +1,33 @@
+//! stdout is data, stderr is talk.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// Writes bytes to stdout.
+pub(crate) fn data(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => CliError::Closed,
+        _ => CliError::Failed(format!("cannot write to stdout: {error}")),
+    })
+}
+
+/// Writes a text and a line end.
+pub(crate) fn line(text: &str) -> Result<(), CliError> {
+    data(format!("{text}\n").as_bytes())
+}
+
+/// Writes a value as JSON, one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(CliError::while_doing("cannot write the result as JSON"))?;
+    line(&text)
+}
+
+/// Says something to the person at the terminal.
+#[allow(clippy::print_stderr, reason = "the one place that talks")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}

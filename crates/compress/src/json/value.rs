@@ -1,0 +1,124 @@
+//! JSON values that keep everything the text says: order, duplicate keys, and how numbers are spelled.
+
+use std::borrow::Cow;
+
+use super::cost;
+
+/// One value with what the encoder needs to know about it.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'a> {
+    pub(super) value: Value<'a>,
+    /// Equal values have equal hashes; unequal ones almost always differ. Only ever used to skip comparisons.
+    pub(super) hash: u64,
+    /// Estimated tokens of the value written on its own.
+    pub(super) cost: u32,
+}
+
+/// A value as the text says it.
+#[derive(Clone, Debug)]
+pub(super) enum Value<'a> {
+    Null,
+    Bool(bool),
+    /// As spelled: `1`, `1.0` and `1e0` are three values.
+    Number(&'a str),
+    String(Text<'a>),
+    Array(Vec<Node<'a>>),
+    /// In order, duplicates included.
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// A line of an NDJSON text that is no JSON, as it stands.
+    Broken(&'a str),
+}
+
+/// A string.
+#[derive(Clone, Debug)]
+pub(super) struct Text<'a> {
+    /// Decoded.
+    pub(super) text: Cow<'a, str>,
+    /// As it stands in the source, between the quotes.
+    pub(super) source: &'a str,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn new(value: Value<'a>) -> Self {
+        let hash = hash_of(&value);
+        let cost = cost::of_value(&value);
+        Self { value, hash, cost }
+    }
+
+    /// Whether two values are the same, numbers by spelling.
+    pub(super) fn same(&self, other: &Node<'_>) -> bool {
+        self.hash == other.hash && self.value.same(&other.value)
+    }
+
+    /// How much there is to it: values and bytes of strings. A reader that builds more than its source had has gone wrong.
+    pub(super) fn size(&self) -> usize {
+        match &self.value {
+            Value::Null | Value::Bool(_) => 1,
+            Value::Number(text) | Value::Broken(text) => 1 + text.len(),
+            Value::String(string) => 1 + string.text.len(),
+            Value::Array(elements) => elements.iter().fold(1, |sum, node| sum + node.size()),
+            Value::Object(pairs) => pairs.iter().fold(1, |sum, (key, node)| sum + key.len() + node.size()),
+        }
+    }
+
+    pub(super) fn as_object(&self) -> Option<&[(Cow<'a, str>, Node<'a>)]> {
+        match &self.value {
+            Value::Object(pairs) => Some(pairs),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_array(&self) -> Option<&[Node<'a>]> {
+        match &self.value {
+            Value::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+}
+
+impl Value<'_> {
+    fn same(&self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(two)) => one == two,
+            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
+            (Value::String(one), Value::String(two)) => one.text == two.text,
+            (Value::Array(one), Value::Array(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.same(two))
+            }
+            (Value::Object(one), Value::Object(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.1.same(&two.1))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn hash_of(value: &Value<'_>) -> u64 {
+    match value {
+        Value::Null => 1,
+        Value::Bool(value) => 2 + u64::from(*value),
+        Value::Number(spelling) => hash_bytes(4, spelling.as_bytes()),
+        Value::String(text) => hash_bytes(5, text.text.as_bytes()),
+        Value::Broken(line) => hash_bytes(6, line.as_bytes()),
+        Value::Array(elements) => elements.iter().fold(7, |hash, element| mix(hash, element.hash)),
+        Value::Object(pairs) => {
+            pairs.iter().fold(8, |hash, (key, node)| mix(mix(hash, hash_bytes(9, key.as_bytes())), node.hash))
+        }
+    }
+}
+
+fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash = words.iter().fold(mix(seed, bytes.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    mix(hash, rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+}
+
+/// One multiplication and a rotation: weak against an adversary, who gains nothing, as equality is always checked.
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+}

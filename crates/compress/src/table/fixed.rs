@@ -1,0 +1,141 @@
+//! Columns at fixed places, as `kubectl`, `docker ps`, `ps` and `df` print them.
+
+use std::borrow::Cow;
+
+use super::{Grid, Style};
+
+/// Where a column starts and ends (in characters), and which side its cells are padded on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) right: bool,
+}
+
+/// Fewer rows prove nothing.
+const MIN_ROWS: usize = 2;
+
+pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
+    if text.contains(['\t', '\r']) {
+        return None;
+    }
+    let first = text.lines().next()?;
+    if !first.contains("  ") && !first.starts_with(' ') && first.split(' ').count() < 3 {
+        return None;
+    }
+    if !first.split_ascii_whitespace().all(is_title) {
+        return None;
+    }
+    let closed = text.ends_with('\n');
+    let lines: Vec<_> = text.lines().collect();
+    if lines.len() <= MIN_ROWS || lines.iter().any(|line| line.is_empty()) {
+        return None;
+    }
+    let columns = columns(&lines)?;
+    let mut header = None;
+    let mut rows = Vec::with_capacity(lines.len());
+    for line in lines {
+        let last = columns.len() - 1;
+        let cells = columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| Cow::Borrowed(cell(line, *column, place == last)))
+            .collect();
+        match header {
+            None => header = Some(cells),
+            Some(_) => rows.push(cells),
+        }
+    }
+    let header = header?;
+    Some(Grid { style: Style::Fixed { columns, closed }, header, rows, tail: Cow::Borrowed("") })
+}
+
+/// A word of a header: `NAME`, `%CPU`, `PORT(S)`, `Mounted`, but not a number or a path.
+fn is_title(word: &str) -> bool {
+    let mut letters = word.chars().filter(|c| c.is_alphabetic());
+    letters.next().is_some_and(char::is_uppercase) || matches!(word, "on" | "%" | "of")
+}
+
+/// The columns between the places where every line is blank.
+fn columns(lines: &[&str]) -> Option<Vec<Column>> {
+    let width = lines.iter().map(|line| line.chars().count()).max()?;
+    let mut filled = vec![0_usize; width];
+    for line in lines {
+        for (place, c) in line.chars().enumerate() {
+            filled[place] += usize::from(c != ' ');
+        }
+    }
+    let header: Vec<char> = lines[0].chars().collect();
+    let titled = |from: usize, to: usize| {
+        header.get(from..to.min(header.len())).is_some_and(|part| part.iter().any(|c| *c != ' '))
+    };
+    let mut columns: Vec<Column> = Vec::new();
+    let mut place = 0;
+    while place < width {
+        let start = place + filled[place..].iter().position(|count| *count > 0)?;
+        let end = filled[start..].iter().position(|count| *count == 0).map_or(width, |length| start + length);
+        // Blanks inside a cell may happen to stand above each other; a column has a title of its own.
+        let rows_here = filled[start..end].iter().copied().max().unwrap_or(0) > 1;
+        match columns.last_mut() {
+            Some(last) if !titled(start, end) || !rows_here => last.end = end,
+            _ => columns.push(Column { start, end, right: false }),
+        }
+        place = end;
+        if filled[place..].iter().all(|count| *count == 0) {
+            break;
+        }
+    }
+    if columns.len() < 2 {
+        return None;
+    }
+    // Cells reach from one column's start to the next one's; a right-aligned column ends where its cells end.
+    let last = columns.len() - 1;
+    for place in 0..columns.len() {
+        let column = columns[place];
+        let slices = || lines.iter().map(|line| slice(line, column.start, column.end));
+        let ragged_left = slices().any(|cell| cell.starts_with(' '));
+        let even_right = slices().all(|cell| cell.chars().count() == column.end - column.start && !cell.ends_with(' '));
+        columns[place].right = place < last && ragged_left && even_right;
+    }
+    Some(columns)
+}
+
+/// The characters `from..to` of a line, as far as it goes.
+fn slice(line: &str, from: usize, to: usize) -> &str {
+    let offset = |place: usize| line.char_indices().nth(place).map_or(line.len(), |(offset, _)| offset);
+    if line.is_ascii() {
+        return &line[from.min(line.len())..to.min(line.len())];
+    }
+    &line[offset(from)..offset(to)]
+}
+
+fn cell(line: &str, column: Column, last: bool) -> &str {
+    if last {
+        return slice(line, column.start, usize::MAX);
+    }
+    let cell = slice(line, column.start, column.end);
+    if column.right { cell.trim_start_matches(' ') } else { cell.trim_end_matches(' ') }
+}
+
+pub(super) fn render(grid: &Grid<'_>, columns: &[Column], closed: bool) -> String {
+    let mut text = String::new();
+    for cells in std::iter::once(&grid.header).chain(&grid.rows) {
+        let mut at = 0;
+        for (place, (cell, column)) in cells.iter().zip(columns).enumerate() {
+            let length = cell.chars().count();
+            let start = if column.right { column.end.saturating_sub(length) } else { column.start };
+            // The last cell of a short line may be empty, and then nothing is padded.
+            if place + 1 < columns.len() || !cell.is_empty() {
+                text.extend(std::iter::repeat_n(' ', start.saturating_sub(at)));
+                at = at.max(start);
+            }
+            text.push_str(cell);
+            at += length;
+        }
+        text.push('\n');
+    }
+    if !closed {
+        text.pop();
+    }
+    text
+}

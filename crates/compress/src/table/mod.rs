@@ -1,0 +1,118 @@
+//! Tables: CSV, TSV, Markdown, `psql`, and the fixed-width columns of `kubectl`, `docker ps` and `ps`.
+//!
+//! A text is parsed into a [`Grid`] that can be [rendered](Grid::render) back to the same bytes. The compact form
+//! ([`compact`]) drops padding and rulers and writes what nearly all rows say once, in the header; it is read back and
+//! rendered before it is used, and whatever does not come back byte for byte is left alone.
+
+mod compact;
+mod fixed;
+mod ruled;
+mod separated;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use headroom_core::{Compressed, Compressor, Goal, Kind, Omission, Segment, Unit, gap_mark};
+
+use crate::json;
+
+/// The table compressor.
+pub struct TableCompressor;
+
+impl Compressor for TableCompressor {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn accepts(&self, kind: Kind) -> bool {
+        kind == Kind::Table
+    }
+
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let grid = parse(segment.text)?;
+        let exact = exact(&grid, segment.text);
+        let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
+        let Some(shown) = json::shown_rows(&grid.rows) else { return exact.map(Compressed::exact) };
+        let compact = compact::Compact::new(&grid);
+        let mut body = compact.head();
+        let mut omissions = Vec::new();
+        let mut row = 0;
+        while row < grid.rows.len() {
+            if shown[row] {
+                body.push_str(&compact.row(row));
+                row += 1;
+                continue;
+            }
+            let end = shown[row..].iter().position(|shown| *shown).map_or(shown.len(), |length| row + length);
+            let omission = Omission::new(original, Unit::Row, row + 1..=end, grid.rows.len());
+            body.push_str(&gap_mark(&omission));
+            // The names of the rows are what a reader would ask for them by.
+            for cells in &grid.rows[row..end] {
+                body.push(' ');
+                body.push_str(cells[0].trim());
+            }
+            body.push('\n');
+            omissions.push(omission);
+            row = end;
+        }
+        body.push_str(&grid.tail);
+        let best = exact.as_ref().map_or(segment.text.len(), String::len);
+        if body.len() * 10 > best * 9 {
+            return exact.map(Compressed::exact);
+        }
+        Some(Compressed::omitting(body, original, omissions))
+    }
+}
+
+/// The compact form of `text`, proved by reading and rendering it.
+fn exact(grid: &Grid<'_>, text: &str) -> Option<String> {
+    let written = compact::Compact::new(grid).whole();
+    (decode(&written).as_deref() == Some(text)).then_some(written)
+}
+
+/// The text that was written compactly.
+fn decode(written: &str) -> Option<String> {
+    compact::read(written).map(|grid| grid.render())
+}
+
+/// What a table's text is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grid<'a> {
+    style: Style,
+    header: Vec<Cow<'a, str>>,
+    /// As many cells each as the header.
+    rows: Vec<Vec<Cow<'a, str>>>,
+    /// What follows the last row, with its line ends: the count of rows that `psql` prints, or nothing.
+    tail: Cow<'a, str>,
+}
+
+/// How cells were laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Style {
+    /// Cells between separators, quotes kept as they stand; lines end as `end` says, the last one too if `closed`.
+    Separated { separator: char, crlf: bool, closed: bool },
+    /// Columns at fixed places.
+    Fixed { columns: Vec<fixed::Column>, closed: bool },
+    /// Cells between bars, padded, with a ruler under the header.
+    Ruled(ruled::Style),
+}
+
+impl Grid<'_> {
+    fn render(&self) -> String {
+        match &self.style {
+            Style::Separated { separator, crlf, closed } => separated::render(self, *separator, *crlf, *closed),
+            Style::Fixed { columns, closed } => fixed::render(self, columns, *closed),
+            Style::Ruled(style) => ruled::render(self, style),
+        }
+    }
+}
+
+/// The table that `text` is, if its structure leaves no doubt.
+pub(crate) fn parse(text: &str) -> Option<Grid<'_>> {
+    ruled::parse(text)
+        .or_else(|| fixed::parse(text))
+        .or_else(|| separated::parse(text))
+        .filter(|grid| grid.render() == text)
+}

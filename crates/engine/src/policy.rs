@@ -1,0 +1,65 @@
+//! What the engine may do.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How much may be done to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mode {
+    /// Nothing at all: the bytes pass, nothing is recorded.
+    Off,
+    /// The bytes pass; what they cost is recorded.
+    Meter,
+    /// Exact encodings and references to text that stands earlier; nothing is left out.
+    Lossless,
+    /// Whole units may be left out as well, each marked and kept.
+    Standard,
+}
+
+const MODES: [(Mode, &str); 4] =
+    [(Mode::Off, "off"), (Mode::Meter, "meter"), (Mode::Lossless, "lossless"), (Mode::Standard, "standard")];
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MODES.iter().find(|(mode, _)| mode == self).map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for Mode {
+    type Err = ParseModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = MODES.iter().find(|(_, name)| *name == text);
+        known.map(|(mode, _)| *mode).ok_or_else(|| ParseModeError { given: text.to_owned() })
+    }
+}
+
+/// A name that is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown policy {given:?}; known: off, meter, lossless, standard")]
+pub struct ParseModeError {
+    given: String,
+}
+
+/// Everything that shapes a plan besides the request itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How much may be done.
+    pub mode: Mode,
+    /// Whether large payloads pasted into user text may be compressed; questions and instructions never are.
+    pub user_text: bool,
+    /// Whether the retrieval tool may be added to a conversation's tools. Without it nothing is left out, only encoded.
+    pub offer_retrieval: bool,
+    /// Bytes of new text that one request may have compressed; the rest passes as it is.
+    pub work_bytes: usize,
+    /// Time that planning one request may take; what is not reached passes as it is, now and on every later turn.
+    pub deadline: Duration,
+}
+
+impl Policy {
+    /// The policy of a mode, with the defaults that every door starts from.
+    pub const fn of(mode: Mode) -> Self {
+        Self { mode, user_text: true, offer_retrieval: true, work_bytes: 32 << 20, deadline: Duration::from_secs(2) }
+    }
+}

@@ -1,0 +1,102 @@
+//! One text, shorter: what the library's `compress`, the command line and `POST /v1/compress` do.
+
+use headroom_compress::compress;
+use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segment};
+use headroom_store::{Batch, Scope};
+use headroom_tokens::Tokenizer;
+
+use crate::Engine;
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Only encodings whose decoder gives the text back.
+    Lossless,
+    /// Whole units may be left out, if there is a store to keep the original in.
+    Standard,
+}
+
+/// A text and what became of it.
+#[derive(Clone, Debug)]
+pub struct TextResult {
+    /// The text to read: shorter, or the one that was given.
+    pub text: String,
+    /// What it was found to be.
+    pub kind: Kind,
+    /// The compressor that was asked.
+    pub compressor: Option<&'static str>,
+    /// Whether the text holds everything that the original holds.
+    pub exact: bool,
+    /// Tokens of the original.
+    pub tokens_before: usize,
+    /// Tokens of the text.
+    pub tokens_after: usize,
+    /// Where the original is, when something was left out.
+    pub handle: Option<Handle>,
+    /// What was left out.
+    pub omissions: Vec<Omission>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Compresses one text, counting tokens as o200k_base does.
+///
+/// Without `keep` nothing is left out, whatever the level: an omission needs a place that the original can be read back from. If the store
+/// cannot keep it, the text comes back as it was, with [`Reason::StoreFailed`].
+pub fn compress_text(text: &str, hints: Hints<'_>, level: Level, keep: Option<(&Engine, &Scope)>) -> TextResult {
+    compress_text_for(Tokenizer::O200k, text, hints, level, keep)
+}
+
+/// [`compress_text`] for a given tokenizer.
+pub fn compress_text_for(
+    tokenizer: Tokenizer,
+    text: &str,
+    hints: Hints<'_>,
+    level: Level,
+    keep: Option<(&Engine, &Scope)>,
+) -> TextResult {
+    let key = keep.filter(|_| level == Level::Standard).map(|(engine, _)| engine.store().handle_key());
+    let original = key.map(|key| Original::new(key, text));
+    let level = match &original {
+        Some(original) => headroom_core::Level::Standard { original },
+        None => headroom_core::Level::Exact,
+    };
+    let outcome = compress(&Segment { text, hints }, &Goal { level, tokens: &tokenizer });
+    let unchanged = |kind, compressor, reason| {
+        let tokens = tokenizer.count(text);
+        TextResult {
+            text: text.to_owned(),
+            kind,
+            compressor,
+            exact: true,
+            tokens_before: tokens,
+            tokens_after: tokens,
+            handle: None,
+            omissions: Vec::new(),
+            reason,
+        }
+    };
+    let Some(compressed) = outcome.compressed else {
+        return unchanged(outcome.kind, outcome.compressor, outcome.reason);
+    };
+    let handle = compressed.handle();
+    if let (Some(_), Some((engine, scope))) = (handle, keep) {
+        let mut batch = Batch::at(crate::engine::now_ms());
+        batch.keep(engine.store().handle_key(), text);
+        if let Err(error) = engine.store().write(scope, batch) {
+            tracing::warn!(%error, "an original could not be kept; the text is passed as it is");
+            return unchanged(outcome.kind, outcome.compressor, Reason::StoreFailed);
+        }
+    }
+    TextResult {
+        kind: outcome.kind,
+        compressor: outcome.compressor,
+        exact: handle.is_none(),
+        tokens_before: outcome.tokens.0,
+        tokens_after: outcome.tokens.1,
+        handle,
+        omissions: compressed.omissions().to_vec(),
+        reason: outcome.reason,
+        text: compressed.text,
+    }
+}

@@ -1,0 +1,15 @@
+//! What a policy would have done to recorded conversations, and what that would have cost.
+//!
+//! [`replay`] plays a [`Session`] through the engine turn by turn, as an agent would have sent it, and prices what would have arrived:
+//! against the provider's prefix cache, with the cost of reading back what a later turn turned out to need. It also
+//! checks what must never happen: a moved prefix, a changed word outside tool results, a handle that gives nothing back.
+
+mod blocks;
+mod price;
+mod recall;
+mod replay;
+mod session;
+
+pub use price::{PrefixCache, Prices};
+pub use replay::{Report, SessionReport, replay, total};
+pub use session::{Session, SessionError, load};

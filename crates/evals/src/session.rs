@@ -1,0 +1,155 @@
+//! Recorded conversations.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use headroom_wire::Dialect;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A recorded conversation that can be played turn by turn.
+#[derive(Debug)]
+pub struct Session {
+    /// Its name.
+    pub id: String,
+    /// Where it was recorded.
+    pub source: String,
+    /// Format of its messages.
+    pub dialect: Dialect,
+    system: Option<String>,
+    tools: Option<Box<RawValue>>,
+    messages: Vec<(String, Box<RawValue>)>,
+    model: String,
+}
+
+/// A file of sessions that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A line is not a session.
+    #[error("{} line {line}: {what}; a session is one JSON object with id, dialect (or format) and messages", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What was wrong.
+        what: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    id: String,
+    #[serde(default)]
+    source: String,
+    #[serde(alias = "format")]
+    dialect: String,
+    system: Option<Value>,
+    tools: Option<Box<RawValue>>,
+    messages: Box<RawValue>,
+    model: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Spoken {
+    role: String,
+}
+
+/// Reads a file with one session a line; `.gz` files are decompressed.
+///
+/// # Errors
+///
+/// When the file cannot be read or a line is not a session.
+pub fn load(path: &Path) -> Result<Vec<Session>, SessionError> {
+    let read_error = |source| SessionError::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(read_error)?;
+    let gzip = path.extension().is_some_and(|ending| ending == "gz");
+    let reader: Box<dyn Read> = if gzip { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut sessions = Vec::new();
+    for (at, line) in BufReader::new(reader).lines().enumerate() {
+        let line = line.map_err(read_error)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let refuse = |what: String| SessionError::Line { path: path.to_owned(), line: at + 1, what };
+        sessions.push(parse(&line).map_err(refuse)?);
+    }
+    Ok(sessions)
+}
+
+fn parse(line: &str) -> Result<Session, String> {
+    let recorded: Recorded = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let dialect = match recorded.dialect.as_str() {
+        "anthropic" => Dialect::AnthropicMessages,
+        "openai" => Dialect::OpenAiChat,
+        other => return Err(format!("unknown dialect {other:?}")),
+    };
+    let raw: Vec<Box<RawValue>> = serde_json::from_str(recorded.messages.get()).map_err(|error| error.to_string())?;
+    let messages = raw
+        .into_iter()
+        .map(|raw| serde_json::from_str::<Spoken>(raw.get()).map(|spoken| (spoken.role, raw)))
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    let model = match (&recorded.model, dialect) {
+        (Some(model), _) => model.clone(),
+        (None, Dialect::AnthropicMessages) => "claude-sonnet-4-5".to_owned(),
+        (None, _) => "gpt-4o".to_owned(),
+    };
+    Ok(Session {
+        id: recorded.id,
+        source: recorded.source,
+        dialect,
+        system: recorded.system.filter(|system| *system != Value::Null).map(|system| system.to_string()),
+        tools: recorded.tools.filter(|tools| tools.get().starts_with('[')),
+        messages,
+        model,
+    })
+}
+
+impl Session {
+    /// Indices of the assistant messages that a request was made for.
+    pub fn turns(&self) -> impl Iterator<Item = usize> + '_ {
+        let role = |at: usize| self.messages[at].0.as_str();
+        (1..self.messages.len()).filter(move |at| role(*at) == "assistant" && role(*at - 1) != "assistant")
+    }
+
+    /// A recorded message, as JSON.
+    pub fn message(&self, at: usize) -> &str {
+        self.messages[at].1.get()
+    }
+
+    /// The request an agent would have sent to get message `turn`: everything before it.
+    pub fn request(&self, turn: usize) -> String {
+        let mut body = format!("{{\"model\":{}", Value::from(self.model.as_str()));
+        let mut messages: Vec<&str> = self.messages[..turn].iter().map(|(_, raw)| raw.get()).collect();
+        let instructions;
+        match (&self.system, self.dialect) {
+            (Some(system), Dialect::AnthropicMessages) => {
+                body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"))
+            }
+            (Some(system), _) => {
+                instructions = format!("{{\"role\":\"system\",\"content\":{system}}}");
+                messages.insert(0, &instructions);
+            }
+            (None, _) => {}
+        }
+        if let Some(tools) = &self.tools {
+            body.push_str(",\"tools\":");
+            body.push_str(tools.get());
+        }
+        body.push_str(",\"messages\":[");
+        body.push_str(&messages.join(","));
+        body.push_str("],\"stream\":true}");
+        body
+    }
+}

@@ -1,0 +1,358 @@
+//! The provider's answer, on its way to the client.
+//!
+//! A stream stays a stream: every chunk is handed on when it comes, and the answer to a hidden retrieval is fetched while the
+//! client's connection stays open. Nothing runs beside the response body, so a client that goes away takes the upstream
+//! connection with it at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use headroom::{Query, Receipt};
+use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::Frame;
+use reqwest::Url;
+
+use crate::app::App;
+use crate::headers::{self, ID};
+use crate::metrics::Metrics;
+
+/// What clients get.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
+
+/// Why a body broke off.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Most bytes of a JSON answer that are held to merge or meter it. A longer one passes unread.
+const WHOLE_BYTES: usize = 32 << 20;
+
+/// Most bytes of a provider's error that are shown to a client in the middle of its stream.
+const ERROR_BYTES: usize = 64 << 10;
+
+/// A body of these bytes.
+pub(crate) fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A provider's body, passed through.
+pub(crate) fn passing(body: reqwest::Body) -> Body {
+    body.map_err(Error::from).boxed_unsync()
+}
+
+/// A request that has been sent, and what is needed to go on with it.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) url: Url,
+    /// The headers it was sent with.
+    pub(crate) headers: HeaderMap,
+    pub(crate) turn: Turn,
+    pub(crate) filing: Filing,
+}
+
+/// Hands an answer on.
+pub(crate) async fn relay(mut call: Call, response: Response<reqwest::Body>) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let mut answer = Response::new(());
+    *answer.status_mut() = head.status;
+    *answer.headers_mut() = headers::downstream(&head.headers);
+    if let Ok(id) = HeaderValue::from_str(call.filing.id()) {
+        answer.headers_mut().insert(HeaderName::from_static(ID), id);
+    }
+    let readable =
+        head.status.is_success() && head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    if readable && is_type(&head.headers, "text/event-stream") {
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        answer.map(|()| streamed(call, body))
+    } else if readable && is_type(&head.headers, "application/json") {
+        whole(&mut call, answer, body).await
+    } else {
+        call.filing.finish();
+        answer.map(|()| passing(body))
+    }
+}
+
+fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+// --- Streams ---------------------------------------------------------------------------------------
+
+/// A stream under way.
+struct Streaming {
+    call: Call,
+    upstream: reqwest::Body,
+    /// What is to be done before more is read.
+    steps: VecDeque<Step>,
+    /// The upstream has nothing more.
+    ended: bool,
+}
+
+fn streamed(call: Call, upstream: reqwest::Body) -> Body {
+    let streaming = Streaming { call, upstream, steps: VecDeque::new(), ended: false };
+    let frames = stream::unfold(Some(streaming), |streaming| async {
+        let mut streaming = streaming?;
+        match streaming.next().await {
+            Some(Ok(bytes)) => Some((Ok(Frame::data(bytes)), Some(streaming))),
+            Some(Err(error)) => Some((Err(error), None)),
+            None => None,
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+impl Streaming {
+    /// The next bytes for the client.
+    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        loop {
+            while let Some(step) = self.steps.pop_front() {
+                if let Some(bytes) = self.take(step).await {
+                    return Some(Ok(bytes));
+                }
+            }
+            if self.ended {
+                self.call.filing.finish();
+                return None;
+            }
+            let mut steps = Vec::new();
+            match self.upstream.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.call.turn.feed(data, &mut steps);
+                    }
+                }
+                Some(Err(error)) => {
+                    // The client must see that its answer is cut off, so the error goes on.
+                    return Some(Err(error.into()));
+                }
+                None => {
+                    self.ended = true;
+                    self.call.turn.end(&mut steps);
+                }
+            }
+            self.call.filing.note(&self.call.turn);
+            self.steps.extend(steps);
+        }
+    }
+
+    async fn take(&mut self, step: Step) -> Option<Bytes> {
+        let mut steps = Vec::new();
+        match step {
+            Step::Forward(bytes) => return Some(bytes),
+            Step::Answer(calls) => {
+                let answers = self.call.answer(calls).await;
+                self.call.turn.answer(&answers, &mut steps);
+            }
+            Step::Remember(exchange) => self.call.remember(exchange).await,
+            Step::Continue(body) => match self.call.go_on(body).await {
+                Some(response)
+                    if response.status().is_success() && is_type(response.headers(), "text/event-stream") =>
+                {
+                    self.upstream = response.into_body();
+                    self.ended = false;
+                }
+                other => {
+                    let error = match other {
+                        Some(response) => Limited::new(response.into_body(), ERROR_BYTES).collect().await.ok(),
+                        None => None,
+                    };
+                    let error = error.map(http_body_util::Collected::to_bytes);
+                    self.call.turn.abandon(error.as_deref(), &mut steps);
+                    self.ended = true;
+                }
+            },
+        }
+        self.steps.extend(steps);
+        None
+    }
+}
+
+// --- JSON answers ----------------------------------------------------------------------------------
+
+/// Reads a JSON answer whole, answers what is ours in it, and hands on what is left.
+async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -> Response<Body> {
+    let mut body = body;
+    loop {
+        let bytes = match held(body).await {
+            Held::Whole(bytes) => bytes,
+            Held::TooLong(body) => return answer.map(|()| body),
+        };
+        let mut steps = VecDeque::new();
+        let mut more = Vec::new();
+        call.turn.whole(bytes, &mut more);
+        call.filing.note(&call.turn);
+        steps.extend(more);
+        let mut continued = None;
+        while let Some(step) = steps.pop_front() {
+            let mut more = Vec::new();
+            match step {
+                Step::Forward(bytes) => {
+                    call.filing.finish();
+                    let length = HeaderValue::from(bytes.len());
+                    answer.headers_mut().insert(CONTENT_LENGTH, length);
+                    return answer.map(|()| full(bytes));
+                }
+                Step::Answer(calls) => {
+                    let answers = call.answer(calls).await;
+                    call.turn.answer(&answers, &mut more);
+                }
+                Step::Remember(exchange) => call.remember(exchange).await,
+                Step::Continue(body) => continued = Some(body),
+            }
+            steps.extend(more);
+        }
+        let Some(next) = continued else { return crate::refusal::Refusal::Unreachable.response() };
+        match call.go_on(next).await {
+            None => return crate::refusal::Refusal::Unreachable.response(),
+            Some(response) => {
+                let (head, next) = response.into_parts();
+                if !head.status.is_success() || !is_type(&head.headers, "application/json") {
+                    // The client gets the refusal itself, with its status and headers, and can retry the turn.
+                    let mut refused = Response::new(passing(next));
+                    *refused.status_mut() = head.status;
+                    *refused.headers_mut() = headers::downstream(&head.headers);
+                    return refused;
+                }
+                body = next;
+            }
+        }
+    }
+}
+
+/// A body read into memory, or too long for that.
+enum Held {
+    Whole(Bytes),
+    TooLong(Body),
+}
+
+/// Reads a body up to the bound; beyond it, or when it breaks, what was read goes on in front of the rest.
+async fn held(mut body: reqwest::Body) -> Held {
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut length = 0;
+    loop {
+        let problem = match body.frame().await {
+            None => break,
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                length += data.len();
+                pieces.push(data);
+                if length <= WHOLE_BYTES {
+                    continue;
+                }
+                None
+            }
+            Some(Err(error)) => Some(Error::from(error)),
+        };
+        let broken = problem.is_some();
+        let head = stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))).chain(problem.map(Err)));
+        if broken {
+            return Held::TooLong(StreamBody::new(head).boxed_unsync());
+        }
+        let rest = stream::unfold(body, |mut body| async {
+            let frame = body.frame().await?;
+            Some((frame.map_err(Error::from), body))
+        });
+        return Held::TooLong(StreamBody::new(futures_util::StreamExt::chain(head, rest)).boxed_unsync());
+    }
+    Held::Whole(match pieces.as_slice() {
+        [one] => one.clone(),
+        several => several.concat().into(),
+    })
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Answers retrievals from the store.
+    async fn answer(&mut self, calls: Vec<Retrieval>) -> Vec<Answer> {
+        let (app, asked) = (Arc::clone(&self.app), calls.len());
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = |call: &Retrieval| match Query::from_arguments(&call.arguments) {
+                Ok(query) => {
+                    let answer = app.engine.answer(&app.config.scope, &query);
+                    Answer { text: answer.text().to_owned(), is_error: !answer.is_found() }
+                }
+                Err(text) => Answer { text, is_error: true },
+            };
+            calls.iter().map(answer).collect::<Vec<_>>()
+        });
+        let answers = answered.await.unwrap_or_else(|_| {
+            let text = "It cannot be read now. Work from what is shown, or produce it again.".to_owned();
+            vec![Answer { text, is_error: true }; asked]
+        });
+        self.filing.retrieved(&answers);
+        answers
+    }
+
+    /// Keeps a hidden exchange for the client's next request.
+    async fn remember(&self, exchange: headroom_wire::Exchange) {
+        let app = Arc::clone(&self.app);
+        // The engine says in its log when it cannot be kept; the turn itself is not affected.
+        let _ = tokio::task::spawn_blocking(move || app.engine.remember(&app.config.scope, &exchange)).await;
+    }
+
+    /// Sends the continuation of a turn.
+    async fn go_on(&self, body: Bytes) -> Option<Response<reqwest::Body>> {
+        self.app.upstream.send(Method::POST, self.url.clone(), self.headers.clone(), body.into()).await.ok()
+    }
+}
+
+// --- Receipts --------------------------------------------------------------------------------------
+
+/// The receipt of a request under way. It is filed when this is dropped, however the request ended.
+pub(crate) struct Filing {
+    app: Arc<App>,
+    receipt: Receipt,
+    usage: Usage,
+    finished: bool,
+}
+
+impl Filing {
+    pub(crate) fn new(app: Arc<App>, receipt: Receipt) -> Self {
+        Self { app, receipt, usage: Usage::default(), finished: false }
+    }
+
+    fn id(&self) -> &str {
+        &self.receipt.id
+    }
+
+    /// Takes over what has been billed by now.
+    fn note(&mut self, turn: &Turn) {
+        self.usage = turn.usage();
+    }
+
+    fn retrieved(&mut self, answers: &[Answer]) {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let misses = answers.iter().filter(|answer| answer.is_error).count();
+        self.receipt.retrievals = self.receipt.retrievals.saturating_add(count(answers.len()));
+        self.receipt.retrieval_misses = self.receipt.retrieval_misses.saturating_add(count(misses));
+    }
+
+    /// The answer has come to its end.
+    fn finish(&mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Filing {
+    fn drop(&mut self) {
+        let usage = self.usage;
+        if usage != Usage::default() {
+            self.receipt.usage = Some(headroom::Usage {
+                input_tokens: usage.input,
+                cache_read_tokens: usage.cache_read,
+                cache_write_tokens: usage.cache_write_5m + usage.cache_write_1h,
+                output_tokens: usage.output,
+            });
+        }
+        if !self.finished {
+            Metrics::count(&self.app.metrics.cut_off);
+        }
+        self.app.receipts.file(std::mem::take(&mut self.receipt));
+    }
+}

@@ -1,0 +1,174 @@
+//! Start, drain and stop.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headroom::Engine;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::Config;
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::receipts::Receipts;
+use crate::routes::route;
+use crate::upstream::Upstream;
+
+/// Time in which a client has to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the proxy did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// It was to listen beyond this machine without a token.
+    #[error(
+        "refusing to listen on {listen}, which other machines can reach, without a token; set one, or listen on 127.0.0.1"
+    )]
+    OpenWithoutToken {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// The address could not be had.
+    #[error("cannot listen on {listen}: {source}; choose another port")]
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The HTTP client could not be made: certificates or proxy settings of the system.
+    #[error("cannot set up connections to the providers: {0}")]
+    Upstream(#[from] reqwest::Error),
+}
+
+/// A running proxy. It stops when this is dropped, at once, or in good order with [`shutdown`](Self::shutdown).
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+/// Starts the proxy on the runtime this is called from.
+///
+/// # Errors
+///
+/// When it may not listen where it is told to, or cannot.
+pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError> {
+    let listen = config.listen;
+    if !listen.ip().is_loopback() && config.token.is_none() {
+        return Err(ServeError::OpenWithoutToken { listen });
+    }
+    let upstream = Upstream::new(&config)?;
+    let bound = TcpListener::bind(listen).await;
+    let listener = bound.map_err(|source| ServeError::Bind { listen, source })?;
+    let addr = listener.local_addr().map_err(|source| ServeError::Bind { listen, source })?;
+    let metrics = Arc::new(Metrics::default());
+    let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), Arc::clone(&metrics));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let app = Arc::new(App { config, engine, upstream, metrics, receipts, cpu: Semaphore::new(cores) });
+    let (stop, stopped) = watch::channel(false);
+    let accepting = tokio::spawn(accept(listener, app, writer, stopped));
+    Ok(Running { addr, stop, accepting })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Takes no more connections, lets requests under way finish (within the drain timeout), files their receipts.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(true); // Fails when it has stopped already.
+        let _ = (&mut self.accepting).await; // Fails when it panicked; there is nothing left to stop.
+    }
+
+    /// Runs until the process is asked to stop (SIGTERM or Ctrl-C), then stops in good order.
+    pub async fn until_signal(self) {
+        asked_to_stop().await;
+        self.shutdown().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, app: Arc<App>, writer: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
+    let drain_timeout = app.config.drain_timeout;
+    let connections = GracefulShutdown::new();
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.changed() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => connect(stream, &app, &server, &connections),
+            Err(error) => {
+                // Out of file descriptors, usually: wait for some to come back instead of spinning.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    drop(app);
+    if tokio::time::timeout(drain_timeout, connections.shutdown()).await.is_err() {
+        tracing::warn!("requests under way took too long to finish; they are cut off");
+    }
+    // The writer ends when the last request has filed its receipt; one that hangs must not hold the process.
+    let _ = tokio::time::timeout(Duration::from_secs(5), writer).await;
+}
+
+fn connect(stream: TcpStream, app: &Arc<App>, server: &auto::Builder<TokioExecutor>, connections: &GracefulShutdown) {
+    // Without it a small event waits for the client's acknowledgement of the last one.
+    let _ = stream.set_nodelay(true);
+    let app = Arc::clone(app);
+    let service = service_fn(move |request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Infallible>(route(app, request).await) }
+    });
+    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    });
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be watched; only Ctrl-C stops in good order");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,264 @@
+//! The SQLite back end: one file in WAL mode, one writing thread, a few reading connections.
+
+mod collect;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use headroom_core::{ContentHash, Handle, HandleKey, Reason};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::{Batch, Collected, Holdings, Lineage, Rendering, Scope, StoreError, StoredReceipt};
+use writer::Writer;
+
+/// How a SQLite store is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// How long a call waits for another process's write before it fails.
+    pub busy_timeout: Duration,
+    /// How many bytes the originals may take in the file, compressed. Reaching it starts a collection; if everything is still
+    /// referred to, further originals are refused.
+    pub budget_bytes: u64,
+}
+
+impl SqliteOptions {
+    /// Two seconds and 2 GiB.
+    pub const DEFAULT: Self = Self { busy_timeout: Duration::from_secs(2), budget_bytes: 2 << 30 };
+}
+
+/// Texts from this many bytes on are compressed with zstd.
+const ZSTD_FROM: usize = 256;
+
+/// zstd's own default; higher levels cost more time than the disk they save is worth.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Idle reading connections kept open.
+const IDLE_READERS: usize = 4;
+
+/// An open SQLite store.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    options: SqliteOptions,
+    key: HandleKey,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        create_private(path).map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+        let mut connection = connect(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open_error)?;
+        let key = schema::prepare(&mut connection, path)?;
+        let writer = Writer::start(connection, options.budget_bytes)
+            .map_err(|source| StoreError::Create { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), options: *options, key, writer, readers: Mutex::default() })
+    }
+
+    /// Runs `read` on an idle connection, opening one when there is none.
+    fn read<T>(
+        &self,
+        what: &'static str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, &self.options, OpenFlags::SQLITE_OPEN_READ_ONLY)
+                .map_err(StoreError::access(what))?,
+        };
+        let result = read(&connection).map_err(StoreError::access(what));
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.is_ok() && readers.len() < IDLE_READERS {
+            readers.push(connection);
+        }
+        result
+    }
+
+    pub(crate) const fn handle_key(&self) -> &HandleKey {
+        &self.key
+    }
+
+    pub(crate) fn write(&self, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
+        self.writer.write(scope.key(), batch)
+    }
+
+    pub(crate) fn original(&self, scope: &Scope, handle: Handle) -> Result<Option<String>, StoreError> {
+        let row = self.read("read an original", |connection| {
+            connection
+                .prepare_cached("SELECT length, hash, zstd, data FROM originals WHERE scope = ?1 AND handle = ?2")?
+                .query_row(params![scope.key(), handle.to_bits() as i64], |row| {
+                    Ok((
+                        row.get::<_, usize>(0)?,
+                        row.get::<_, Vec<u8>>(1)?,
+                        row.get::<_, bool>(2)?,
+                        row.get::<_, Vec<u8>>(3)?,
+                    ))
+                })
+                .optional()
+        })?;
+        let Some((length, hash, zstd, data)) = row else { return Ok(None) };
+        let text = unpack(&data, zstd, length).ok_or(StoreError::Damaged(handle))?;
+        if ContentHash::of(&text).as_bytes()[..] != hash[..] {
+            return Err(StoreError::Damaged(handle));
+        }
+        Ok(Some(text))
+    }
+
+    pub(crate) fn contains(&self, scope: &Scope, handle: Handle) -> Result<bool, StoreError> {
+        self.read("look for an original", |connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM originals WHERE scope = ?1 AND handle = ?2")?
+                .exists(params![scope.key(), handle.to_bits() as i64])
+        })
+    }
+
+    pub(crate) fn renderings(&self, scope: &Scope, of: &[Lineage]) -> Result<Vec<Option<Rendering>>, StoreError> {
+        let key = scope.key();
+        self.read("read renderings", |connection| {
+            let mut rendering = connection.prepare_cached(
+                "SELECT reason, compressor, before, after, zstd, replacements FROM renderings WHERE scope = ?1 AND lineage = ?2",
+            )?;
+            let mut links = connection.prepare_cached("SELECT handle FROM links WHERE scope = ?1 AND lineage = ?2")?;
+            let mut one = |lineage: &Lineage| -> rusqlite::Result<Option<Rendering>> {
+                let row = rendering
+                    .query_row(params![key, lineage.as_bytes()], |row| {
+                        let (zstd, packed): (bool, Vec<u8>) = (row.get(4)?, row.get(5)?);
+                        // A rendering that cannot be read is a rendering that is not there: it is computed again.
+                        let replacements = unpack_bytes(&packed, zstd, usize::MAX)
+                            .and_then(|bytes| Rendering::decode_replacements(&bytes));
+                        let reason = Reason::from_code(&row.get::<_, String>(0)?);
+                        Ok(reason.zip(replacements).zip(Some((row.get(1)?, (row.get(2)?, row.get(3)?)))))
+                    })
+                    .optional()?
+                    .flatten();
+                let Some(((reason, replacements), (compressor, tokens))) = row else { return Ok(None) };
+                let handles = links
+                    .query_map(params![key, lineage.as_bytes()], |row| row.get::<_, i64>(0))?
+                    .map(|bits| bits.map(|bits| Handle::from_bits(bits as u64)))
+                    .collect::<Result<_, _>>()?;
+                Ok(Some(Rendering { reason, compressor, replacements, handles, tokens }))
+            };
+            of.iter().map(&mut one).collect()
+        })
+    }
+
+    pub(crate) fn exchanges(&self, scope: &Scope, keys: &[Lineage]) -> Result<Vec<Option<String>>, StoreError> {
+        self.read("read exchanges", |connection| {
+            let mut exchange =
+                connection.prepare_cached("SELECT document FROM exchanges WHERE scope = ?1 AND key = ?2")?;
+            let scope = scope.key();
+            keys.iter()
+                .map(|key| exchange.query_row(params![scope, key.as_bytes()], |row| row.get(0)).optional())
+                .collect()
+        })
+    }
+
+    pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        self.read("read a receipt", |connection| {
+            connection
+                .prepare_cached("SELECT id, at_ms, document FROM receipts WHERE scope = ?1 AND id = ?2")?
+                .query_row(params![scope.key(), id], receipt_of)
+                .optional()
+        })
+    }
+
+    pub(crate) fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {
+        self.read("read receipts", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, at_ms, document FROM receipts WHERE scope = ?1 AND at_ms >= ?2 ORDER BY at_ms, id",
+                )?
+                .query_map(params![scope.key(), clamp(since_ms)], receipt_of)?
+                .collect()
+        })
+    }
+
+    pub(crate) fn holdings(&self) -> Result<Holdings, StoreError> {
+        self.read("count what it holds", |connection| {
+            let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+            Ok(Holdings {
+                originals: count("SELECT count(*) FROM originals")?,
+                original_bytes: count("SELECT coalesce(sum(length), 0) FROM originals")?,
+                stored_bytes: schema::stored_bytes(connection)?,
+                renderings: count("SELECT count(*) FROM renderings")?,
+                receipts: count("SELECT count(*) FROM receipts")?,
+            })
+        })
+    }
+
+    pub(crate) fn collect(&self, now_ms: u64) -> Result<Collected, StoreError> {
+        self.writer.collect(now_ms)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.writer.check()?;
+        self.read("be read", |connection| connection.query_row("SELECT count(*) FROM meta", [], |_| Ok(())))
+    }
+}
+
+/// Creates the folder (0700, if it is not there) and the file (0600, if it is not there).
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        // A store that may only be read still gives back what it holds; writing to it fails later, with its own message.
+        Err(error) if path.exists() && error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn connect(path: &Path, options: &SqliteOptions, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// SQLite's integers are signed; a clock beyond the year 292 million is not worth an error.
+fn clamp(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn receipt_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredReceipt> {
+    Ok(StoredReceipt { id: row.get(0)?, at_ms: row.get(1)?, document: row.get(2)? })
+}
+
+/// Compresses when that makes it smaller; says whether it did.
+fn pack(bytes: &[u8]) -> (bool, Vec<u8>) {
+    if bytes.len() >= ZSTD_FROM
+        && let Ok(packed) = zstd::bulk::compress(bytes, ZSTD_LEVEL)
+        && packed.len() < bytes.len()
+    {
+        return (true, packed);
+    }
+    (false, bytes.to_vec())
+}
+
+/// Undoes [`pack`]; `None` when the bytes are damaged or longer than `limit`.
+fn unpack_bytes(data: &[u8], zstd: bool, limit: usize) -> Option<Vec<u8>> {
+    if !zstd {
+        return Some(data.to_vec());
+    }
+    let length = zstd::zstd_safe::get_frame_content_size(data).ok().flatten()?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= limit)?;
+    zstd::bulk::decompress(data, length).ok()
+}
+
+fn unpack(data: &[u8], zstd: bool, length: usize) -> Option<String> {
+    let bytes = unpack_bytes(data, zstd, length)?;
+    String::from_utf8(bytes).ok().filter(|text| text.len() == length)
+}

@@ -1,0 +1,267 @@
+//! The one thread that writes. Batches that arrive while it is busy are committed together, so that many requests share one
+//! flush to disk.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use headroom_core::{ContentHash, Handle};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::{clamp, collect, pack, schema};
+use crate::{Batch, Collected, Lineage, Rendering, StoreError};
+
+/// Batches committed together at most; bounds how long the first of them waits for the last.
+const GROUP: usize = 64;
+
+/// A conversation's time of use is written at most this often.
+const TOUCH_EVERY_MS: u64 = 60 * 60 * 1000;
+
+/// The hands of the writing thread. Dropping it ends the thread after what was sent is done.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    Write { scope: String, batch: Box<Batch>, reply: SyncSender<Result<(), StoreError>> },
+    Collect { now_ms: u64, reply: SyncSender<Result<Collected, StoreError>> },
+    Check { reply: SyncSender<Result<(), StoreError>> },
+}
+
+impl Writer {
+    pub(super) fn start(mut connection: Connection, budget: u64) -> std::io::Result<Self> {
+        let (jobs, inbox) = channel();
+        let work = move || {
+            while let Ok(job) = inbox.recv() {
+                serve(&mut connection, budget, job, &inbox);
+            }
+        };
+        let thread = std::thread::Builder::new().name("headroom-store".to_owned()).spawn(work)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    fn ask<T>(&self, job: impl FnOnce(SyncSender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = sync_channel(1);
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Stopped)?;
+        jobs.send(job(reply)).map_err(|_| StoreError::Stopped)?;
+        answer.recv().map_err(|_| StoreError::Stopped)?
+    }
+
+    pub(super) fn write(&self, scope: String, batch: Batch) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Write { scope, batch: Box::new(batch), reply })
+    }
+
+    pub(super) fn collect(&self, now_ms: u64) -> Result<Collected, StoreError> {
+        self.ask(|reply| Job::Collect { now_ms, reply })
+    }
+
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Check { reply })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A batch waiting for its commit.
+struct Waiting {
+    scope: String,
+    batch: Box<Batch>,
+    reply: SyncSender<Result<(), StoreError>>,
+}
+
+/// Does one job, together with the writes that wait behind it. A caller that has gone away does not matter.
+fn serve(connection: &mut Connection, budget: u64, job: Job, inbox: &Receiver<Job>) {
+    match job {
+        Job::Collect { now_ms, reply } => drop(reply.send(collect::collect(connection, budget, now_ms))),
+        Job::Check { reply } => drop(reply.send(check(connection))),
+        Job::Write { scope, batch, reply } => {
+            let mut group = vec![Waiting { scope, batch, reply }];
+            let mut next = None;
+            while group.len() < GROUP {
+                match inbox.try_recv() {
+                    Ok(Job::Write { scope, batch, reply }) => group.push(Waiting { scope, batch, reply }),
+                    Ok(other) => {
+                        next = Some(other);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            write_group(connection, budget, group);
+            if let Some(other) = next {
+                serve(connection, budget, other, inbox);
+            }
+        }
+    }
+}
+
+fn check(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute("INSERT INTO meta (name, value) VALUES ('checked', 1) ON CONFLICT (name) DO UPDATE SET value = 1", [])
+        .map(drop)
+        .map_err(StoreError::access("be written"))
+}
+
+/// Commits a group. Each batch stands or falls alone; if the commit itself fails, all of them fall.
+fn write_group(connection: &mut Connection, budget: u64, group: Vec<Waiting>) {
+    let power_loss = group.iter().any(|waiting| waiting.batch.must_survive_power_loss());
+    let results = transact(connection, budget, power_loss, &group);
+    match results {
+        Ok(results) => {
+            for (waiting, result) in group.into_iter().zip(results) {
+                let _ = waiting.reply.send(result);
+            }
+        }
+        Err(source) => {
+            // rusqlite's error cannot be cloned, and every caller is owed one: the words are what matters here.
+            let said = source.to_string();
+            for waiting in group {
+                let _ = waiting.reply.send(Err(StoreError::Unavailable(said.clone())));
+            }
+        }
+    }
+}
+
+fn transact(
+    connection: &mut Connection,
+    budget: u64,
+    power_loss: bool,
+    group: &[Waiting],
+) -> rusqlite::Result<Vec<Result<(), StoreError>>> {
+    // In WAL mode NORMAL survives the death of the process, FULL that of the machine as well.
+    connection.pragma_update(None, "synchronous", if power_loss { "FULL" } else { "NORMAL" })?;
+    let incoming: u64 =
+        group.iter().flat_map(|waiting| &waiting.batch.originals).map(|(_, text)| text.len() as u64).sum();
+    let now_ms = group.iter().map(|waiting| waiting.batch.now_ms).max().unwrap_or(0);
+    if incoming > 0 && schema::stored_bytes(connection)?.saturating_add(incoming) > budget {
+        // A failed collection is not this batch's fault: the budget check below decides.
+        let _ = collect::collect(connection, budget.saturating_sub(incoming), now_ms);
+    }
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut results = Vec::with_capacity(group.len());
+    for waiting in group {
+        let savepoint = transaction.savepoint()?;
+        let result = write_batch(&savepoint, budget, &waiting.scope, &waiting.batch);
+        if result.is_ok() {
+            savepoint.commit()?;
+        } else {
+            savepoint.finish()?;
+        }
+        results.push(result);
+    }
+    transaction.commit()?;
+    Ok(results)
+}
+
+fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch) -> Result<(), StoreError> {
+    let access = StoreError::access("write");
+    if !batch.originals.is_empty() {
+        let mut stored = schema::stored_bytes(connection).map_err(&access)?;
+        for (handle, text) in &batch.originals {
+            stored += keep(connection, scope, *handle, text, batch.now_ms)?;
+        }
+        if stored > budget {
+            return Err(StoreError::OverBudget { used: stored, budget });
+        }
+        schema::set_stored_bytes(connection, stored).map_err(&access)?;
+    }
+    let root = batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
+    if batch.conversation.is_some() {
+        touch(connection, scope, root, batch.now_ms).map_err(&access)?;
+    }
+    for (lineage, rendering) in &batch.renderings {
+        render(connection, scope, root, *lineage, rendering).map_err(&access)?;
+    }
+    for (key, document) in &batch.exchanges {
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO exchanges (scope, key, created_ms, document) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .and_then(|mut insert| insert.execute(params![scope, key.as_bytes(), clamp(batch.now_ms), document]))
+            .map_err(&access)?;
+    }
+    for receipt in &batch.receipts {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO receipts (scope, id, at_ms, document) VALUES (?1, ?2, ?3, ?4)")
+            .and_then(|mut insert| insert.execute(params![scope, receipt.id, clamp(receipt.at_ms), receipt.document]))
+            .map_err(&access)?;
+    }
+    Ok(())
+}
+
+/// Files one original and says how many bytes it added; 0 when it is there already.
+fn keep(connection: &Connection, scope: &str, handle: Handle, text: &str, now_ms: u64) -> Result<u64, StoreError> {
+    let access = StoreError::access("keep an original");
+    let hash = ContentHash::of(text);
+    let bits = clamp(handle.to_bits());
+    let known: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT hash FROM originals WHERE scope = ?1 AND handle = ?2")
+        .and_then(|mut select| select.query_row(params![scope, bits], |row| row.get(0)).optional())
+        .map_err(&access)?;
+    if let Some(known) = known {
+        return if known[..] == hash.as_bytes()[..] { Ok(0) } else { Err(StoreError::Collision(handle)) };
+    }
+    let (zstd, data) = pack(text.as_bytes());
+    connection
+        .prepare_cached(
+            "INSERT INTO originals (scope, handle, created_ms, length, hash, zstd, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![scope, bits, clamp(now_ms), text.len(), hash.as_bytes(), zstd, data])
+        })
+        .map_err(&access)?;
+    Ok(data.len() as u64)
+}
+
+fn touch(connection: &Connection, scope: &str, root: Lineage, now_ms: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO conversations (scope, root, used_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (scope, root) DO UPDATE SET used_ms = ?3 WHERE used_ms + ?4 < ?3",
+        )?
+        .execute(params![scope, root.as_bytes(), clamp(now_ms), clamp(TOUCH_EVERY_MS)])
+        .map(drop)
+}
+
+fn render(
+    connection: &Connection,
+    scope: &str,
+    root: Lineage,
+    lineage: Lineage,
+    rendering: &Rendering,
+) -> rusqlite::Result<()> {
+    let (zstd, packed) = pack(&rendering.encode_replacements());
+    let (before, after) = rendering.tokens;
+    let (reason, compressor) = (rendering.reason.code(), &rendering.compressor);
+    let inserted = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO renderings (scope, lineage, root, reason, compressor, before, after, zstd, replacements)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![scope, lineage.as_bytes(), root.as_bytes(), reason, compressor, before, after, zstd, packed])?;
+    if inserted > 0 {
+        let mut link =
+            connection.prepare_cached("INSERT OR IGNORE INTO links (scope, handle, lineage) VALUES (?1, ?2, ?3)")?;
+        for handle in &rendering.handles {
+            link.execute(params![scope, clamp(handle.to_bits()), lineage.as_bytes()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes one original, adjusts the sum and says how many bytes that freed.
+pub(super) fn forget(transaction: &Transaction<'_>, scope: &str, handle: i64) -> rusqlite::Result<u64> {
+    transaction
+        .prepare_cached("DELETE FROM originals WHERE scope = ?1 AND handle = ?2 RETURNING length(data)")?
+        .query_row(params![scope, handle], |row| row.get(0))
+        .optional()
+        .map(|freed| freed.unwrap_or(0))
+}

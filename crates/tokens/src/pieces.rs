@@ -1,0 +1,254 @@
+//! Pre-tokenizing: cutting text into the pieces that byte-pair merging works on.
+//!
+//! The two vocabularies define the cut by a regular expression each (published with `tiktoken`). They are written out here as
+//! scanners, because a backtracking engine would not be linear and an automaton cannot look ahead. Each alternative of the expression
+//! is one function; the tests hold them against another implementation of the expressions.
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+/// Which expression cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    Cl100k,
+    O200k,
+}
+
+/// What the expressions distinguish about a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// `\p{Lu}`, `\p{Lt}`
+    Upper,
+    /// `\p{Ll}`
+    Lower,
+    /// `\p{Lm}`, `\p{Lo}`: letters without case, in both of o200k's letter classes.
+    Letter,
+    /// `\p{M}`: in o200k's letter classes too, but no `\p{L}`.
+    Mark,
+    /// `\p{N}`
+    Number,
+    /// `\r`, `\n`
+    LineEnd,
+    /// Any other `\s`
+    Space,
+    /// Everything else
+    Other,
+}
+
+impl Class {
+    const fn of_ascii(byte: u8) -> Self {
+        match byte {
+            b'A'..=b'Z' => Self::Upper,
+            b'a'..=b'z' => Self::Lower,
+            b'0'..=b'9' => Self::Number,
+            b'\r' | b'\n' => Self::LineEnd,
+            b' ' | b'\t' | 0x0b | 0x0c => Self::Space,
+            _ => Self::Other,
+        }
+    }
+
+    fn of(c: char) -> Self {
+        use GeneralCategory as G;
+        if c.is_whitespace() {
+            return Self::Space;
+        }
+        match get_general_category(c) {
+            G::UppercaseLetter | G::TitlecaseLetter => Self::Upper,
+            G::LowercaseLetter => Self::Lower,
+            G::ModifierLetter | G::OtherLetter => Self::Letter,
+            G::NonspacingMark | G::SpacingMark | G::EnclosingMark => Self::Mark,
+            G::DecimalNumber | G::LetterNumber | G::OtherNumber => Self::Number,
+            _ => Self::Other,
+        }
+    }
+
+    const fn is_letter(self) -> bool {
+        matches!(self, Self::Upper | Self::Lower | Self::Letter)
+    }
+
+    const fn is_space(self) -> bool {
+        matches!(self, Self::Space | Self::LineEnd)
+    }
+
+    /// `[^\r\n\p{L}\p{N}]`
+    const fn may_lead(self) -> bool {
+        !self.is_letter() && !matches!(self, Self::Number | Self::LineEnd)
+    }
+
+    /// `[^\s\p{L}\p{N}]`
+    const fn is_symbol(self) -> bool {
+        self.may_lead() && !self.is_space()
+    }
+}
+
+/// The classes of the ASCII characters, so that the common case is one load.
+const ASCII: [Class; 128] = {
+    let mut classes = [Class::Other; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = Class::of_ascii(byte as u8);
+        byte += 1;
+    }
+    classes
+};
+
+/// The pieces of a text, in order; together they are the text.
+pub(crate) fn pieces(pattern: Pattern, text: &str) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        if at >= text.len() {
+            return None;
+        }
+        let start = at;
+        at = Scanner { text, bytes: text.as_bytes() }.end_of_piece(pattern, start);
+        Some(&text.as_bytes()[start..at])
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Scanner<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+}
+
+impl Scanner<'_> {
+    /// Class of the character at `at` and where the next one starts; `None` at the end.
+    #[inline]
+    fn class(self, at: usize) -> Option<(Class, usize)> {
+        let byte = *self.bytes.get(at)?;
+        if byte < 128 {
+            return Some((ASCII[byte as usize], at + 1));
+        }
+        let c = self.text[at..].chars().next()?;
+        Some((Class::of(c), at + c.len_utf8()))
+    }
+
+    /// The end of the run of characters from `at` on that `test` accepts.
+    #[inline]
+    fn run(self, mut at: usize, test: impl Fn(Class) -> bool) -> usize {
+        while let Some((class, next)) = self.class(at)
+            && test(class)
+        {
+            at = next;
+        }
+        at
+    }
+
+    fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
+        let Some((class, next)) = self.class(at) else { return at };
+        let word = match pattern {
+            Pattern::O200k => self.o200k_word(at, class, next),
+            Pattern::Cl100k => self.contraction(at).or_else(|| self.cl100k_word(at, class, next)),
+        };
+        word.or_else(|| self.number(class, next))
+            .or_else(|| self.symbols(pattern, at, class, next))
+            .unwrap_or_else(|| self.spaces(pattern, at, next))
+    }
+
+    /// `[^\r\n\p{L}\p{N}]?+\p{L}++`
+    fn cl100k_word(self, at: usize, class: Class, next: usize) -> Option<usize> {
+        let start = if class.may_lead() { next } else { at };
+        let end = self.run(start, Class::is_letter);
+        (end > start).then_some(end)
+    }
+
+    /// The first two alternatives of o200k: an optional leading character, upper-case letters, lower-case letters, a contraction. Letters
+    /// without case belong to both; at least one of the second kind makes the first alternative, otherwise the second one applies.
+    fn o200k_word(self, at: usize, class: Class, next: usize) -> Option<usize> {
+        let led = class.may_lead().then_some(next);
+        let starts = || led.into_iter().chain([at]);
+        let end = starts()
+            .find_map(|start| self.lower_word(start))
+            .or_else(|| starts().find_map(|start| self.upper_word(start)))?;
+        Some(self.contraction(end).unwrap_or(end))
+    }
+
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+`
+    fn lower_word(self, start: usize) -> Option<usize> {
+        let mut at = start;
+        // Where the last character that both classes share ends: the expression backtracks to there if no lower-case letter follows.
+        let mut shared = None;
+        while let Some((class, next)) = self.class(at) {
+            match class {
+                Class::Upper => {}
+                Class::Letter | Class::Mark => shared = Some(next),
+                Class::Lower => {
+                    return Some(self.run(at, |class| matches!(class, Class::Lower | Class::Letter | Class::Mark)));
+                }
+                _ => break,
+            }
+            at = next;
+        }
+        shared
+    }
+
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` where the alternative before it does not apply.
+    fn upper_word(self, start: usize) -> Option<usize> {
+        let end = self.run(start, |class| matches!(class, Class::Upper | Class::Letter | Class::Mark));
+        (end > start).then_some(end)
+    }
+
+    /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)`, where `(?i:s)` is also the long s.
+    fn contraction(self, at: usize) -> Option<usize> {
+        let rest = self.text[at..].strip_prefix('\'')?;
+        let mut letters = rest.chars();
+        let first = letters.next()?;
+        let one = at + 1 + first.len_utf8();
+        match first.to_ascii_lowercase() {
+            's' | 't' | 'm' | 'd' | 'ſ' => Some(one),
+            lead @ ('r' | 'v' | 'l') => {
+                let wanted = if lead == 'l' { 'l' } else { 'e' };
+                letters.next().filter(|second| second.to_ascii_lowercase() == wanted).map(|_| one + 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// `\p{N}{1,3}`
+    fn number(self, class: Class, next: usize) -> Option<usize> {
+        if class != Class::Number {
+            return None;
+        }
+        let mut end = next;
+        for _ in 0..2 {
+            match self.class(end) {
+                Some((Class::Number, after)) => end = after,
+                _ => break,
+            }
+        }
+        Some(end)
+    }
+
+    /// ` ?[^\s\p{L}\p{N}]+[\r\n/]*` (o200k), ` ?[^\s\p{L}\p{N}]++[\r\n]*+` (cl100k)
+    fn symbols(self, pattern: Pattern, at: usize, class: Class, next: usize) -> Option<usize> {
+        let start = if class == Class::Space && self.bytes[at] == b' ' { next } else { at };
+        let end = self.run(start, Class::is_symbol);
+        if end == start {
+            return None;
+        }
+        let tail = self.bytes[end..].iter().take_while(|byte| match byte {
+            b'\r' | b'\n' => true,
+            b'/' => pattern == Pattern::O200k,
+            _ => false,
+        });
+        Some(end + tail.count())
+    }
+
+    /// What is left is white space: up to its last line end if it has one; otherwise all of it at the end of the text; otherwise all
+    /// but its last character, which leads what follows.
+    fn spaces(self, pattern: Pattern, at: usize, next: usize) -> usize {
+        let end = self.run(at, Class::is_space);
+        let run = &self.bytes[at..end];
+        let at_end = end == self.bytes.len();
+        if at_end && pattern == Pattern::Cl100k && !run.is_empty() {
+            return end;
+        }
+        if let Some(last) = run.iter().rposition(|byte| matches!(byte, b'\r' | b'\n')) {
+            return at + last + 1;
+        }
+        if at_end {
+            return end;
+        }
+        let last = self.text[at..end].chars().next_back().map_or(1, char::len_utf8);
+        if end - at > last { end - last } else { next.max(end) }
+    }
+}

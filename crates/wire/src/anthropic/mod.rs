@@ -1,0 +1,99 @@
+//! Anthropic Messages.
+
+mod exchange;
+mod reply;
+mod request;
+mod stream;
+mod usage;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::document::Document;
+use crate::exchange::{Exchange, ExchangePlace, Identity};
+use crate::literal::quoted;
+use crate::protocol::{Protocol, Stream};
+use crate::request::{Insertion, Message, Outline};
+use crate::scan::Id;
+use crate::sse::Event;
+use crate::turn::{Answer, Ending, Heard, ItemKind, Merge};
+use crate::usage::Usage;
+
+/// `POST /v1/messages`.
+pub(crate) struct Anthropic;
+
+impl Protocol for Anthropic {
+    fn tool_definition(&self) -> &'static str {
+        crate::tool::definition!("{", "input_schema", "}")
+    }
+
+    fn outline(&self, document: &Document) -> Option<Outline> {
+        request::outline(document)
+    }
+
+    fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
+        exchange::identity(document, message)
+    }
+
+    fn digest(&self, document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+        exchange::digest(document, message, hasher);
+    }
+
+    fn reinsert(&self, place: &ExchangePlace<'_>, exchange: &Exchange) -> Option<Vec<Insertion>> {
+        exchange::reinsert(place, exchange)
+    }
+
+    fn update_usage(&self, usage: &mut Usage, document: &Document, object: Id) -> Option<()> {
+        usage::update(usage, document, object)
+    }
+
+    fn observe(&self, usage: &mut Usage, event: &Event) -> bool {
+        usage::observe(usage, event)
+    }
+
+    fn stream(&self) -> Box<dyn Stream> {
+        Box::new(stream::Messages::default())
+    }
+
+    fn reply(&self, document: &Document) -> Option<(Heard, Ending)> {
+        reply::reply(document)
+    }
+
+    fn result(&self, call_id: &str, answer: &Answer) -> String {
+        let error = if answer.is_error { ",\"is_error\":true" } else { "" };
+        let (id, text) = (quoted(call_id), quoted(&answer.text));
+        format!("{{\"type\":\"tool_result\",\"tool_use_id\":{id},\"content\":{text}{error}}}")
+    }
+
+    fn continuation(&self, heard: &Heard, results: &[String]) -> String {
+        let sayable = heard.items.iter().filter(|item| item.kind != ItemKind::Empty);
+        let said: Vec<&str> = sayable.map(|item| item.json.as_str()).collect();
+        let (said, results) = (said.join(","), results.join(","));
+        format!("{{\"role\":\"assistant\",\"content\":[{said}]}},{{\"role\":\"user\",\"content\":[{results}]}}")
+    }
+
+    fn merge(&self, merge: &Merge<'_>) -> Option<Vec<u8>> {
+        reply::merge(merge)
+    }
+
+    fn error_event(&self, error: Option<&[u8]>) -> Bytes {
+        let own = error.and_then(|error| std::str::from_utf8(error).ok()).filter(|error| {
+            let is_error = |value: serde_json::Value| value.get("error").is_some_and(serde_json::Value::is_object);
+            serde_json::from_str(error).is_ok_and(is_error)
+        });
+        let general = "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"the continuation of this turn failed\"}}";
+        // An error body may be printed over several lines; an event's data is one.
+        let data = own.map_or_else(|| general.to_owned(), |own| own.replace(['\r', '\n'], " "));
+        format!("event: error\ndata: {data}\n\n").into()
+    }
+}
+
+/// The `type` of an event: its name, or what its data says.
+fn kind(event: &Event) -> Option<Cow<'_, str>> {
+    if let Some(name) = event.name() {
+        return Some(Cow::Borrowed(name));
+    }
+    let document = Document::parse(event.data()?.into_owned().into())?;
+    document.string_field(document.root()?, "type").map(|kind| Cow::Owned(kind.into_owned()))
+}

@@ -1,0 +1,167 @@
+//! Hidden exchanges: retrievals that the client never saw, and how they find their place in its later requests.
+//!
+//! The model asked for a part of an original and got it, inside one turn of the client. The client's history holds neither
+//! the question nor the answer. Every later request puts both back where they were, byte for byte the same each time, so
+//! that the model remembers what it read and the provider's prompt cache keeps its prefix.
+//!
+//! The place is found by the assistant message that the client did see: by the identifiers of its own tool calls in it, or
+//! else by its text together with everything said before. A message that is not recognised gets nothing, which is harmless.
+
+use headroom_core::ContentHash;
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::request::{Insertion, Message, Role};
+use crate::{Dialect, Request};
+
+/// One turn of the client in which the model retrieved something: what to re-insert, and where. Serialisable; made by
+/// [`crate::Turn`] only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    pub(crate) dialect: Dialect,
+    /// Hash of the identity of the visible message.
+    pub(crate) key: [u8; 32],
+    /// Hash of the messages before it; needed only when its identity is mere text.
+    pub(crate) lineage: Option<[u8; 32]>,
+    /// Visible items of the message: content blocks (Anthropic), tool calls (OpenAI).
+    pub(crate) shown: usize,
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// One upstream response with hidden calls, and the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Round {
+    /// Text of this response, where the dialect keeps text apart from its items.
+    pub(crate) text: String,
+    /// Further members of the assistant message, as JSON members each followed by a comma.
+    pub(crate) aside: String,
+    pub(crate) calls: Vec<HiddenCall>,
+    /// Visible items of the message up to the end of this response.
+    pub(crate) shown: usize,
+    /// The results, as JSON.
+    pub(crate) results: Vec<String>,
+    /// The same response called the client's tools as well; then it is the last one.
+    pub(crate) mixed: bool,
+}
+
+/// A call of our tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HiddenCall {
+    /// Visible items before it, counted over the whole message.
+    pub(crate) place: usize,
+    /// The call as JSON.
+    pub(crate) json: String,
+}
+
+impl Exchange {
+    /// Under which to file it; one of the [`Request::exchange_keys`] of the requests that need it.
+    pub fn key(&self) -> ContentHash {
+        ContentHash::from_bytes(self.key)
+    }
+
+    /// How many calls were hidden from the client.
+    pub fn calls(&self) -> usize {
+        self.rounds.iter().map(|round| round.calls.len()).sum()
+    }
+}
+
+/// What the client can see of an assistant message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// It called the client's tools: their identifiers.
+    Calls(Vec<String>),
+    /// It only spoke.
+    Text(String),
+}
+
+impl Identity {
+    /// `None` for a message without calls and without text: there is nothing to know it by. White space does not count,
+    /// because clients trim.
+    pub(crate) fn key(&self) -> Option<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        match self {
+            Self::Calls(ids) => {
+                hasher.update(b"calls");
+                for id in ids {
+                    hasher.update(&(id.len() as u64).to_le_bytes()).update(id.as_bytes());
+                }
+            }
+            Self::Text(text) => {
+                if text.trim().is_empty() {
+                    return None;
+                }
+                hasher.update(b"text");
+                text.split_whitespace().for_each(|word| {
+                    hasher.update(word.as_bytes());
+                });
+            }
+        }
+        Some(*hasher.finalize().as_bytes())
+    }
+}
+
+impl Request {
+    /// Keys of all exchanges that this request could need: one for each assistant message.
+    pub fn exchange_keys(&self) -> Vec<ContentHash> {
+        let Some(document) = self.document() else { return Vec::new() };
+        let key = |message: &Message| self.identity(document, message)?.key();
+        self.messages().iter().filter_map(key).map(ContentHash::from_bytes).collect()
+    }
+
+    /// Puts hidden exchanges back where they were. Exchanges that are not recognised insert nothing.
+    pub fn reinsert(&self, exchanges: &[Exchange]) -> Vec<Insertion> {
+        let Some(document) = self.document().filter(|_| !exchanges.is_empty()) else { return Vec::new() };
+        let mut insertions = Vec::new();
+        let mut used = vec![false; exchanges.len()];
+        let mut lineage = blake3::Hasher::new();
+        for (index, message) in self.messages().iter().enumerate() {
+            if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
+                let before = *lineage.finalize().as_bytes();
+                let fits = |exchange: &Exchange| {
+                    exchange.dialect == self.dialect()
+                        && exchange.key == key
+                        && exchange.lineage.is_none_or(|lineage| lineage == before)
+                };
+                if let Some(found) = (0..exchanges.len()).find(|at| !used[*at] && fits(&exchanges[*at])) {
+                    used[found] = true;
+                    let place = ExchangePlace { document, messages: self.messages(), index };
+                    insertions
+                        .extend(self.dialect().protocol().reinsert(&place, &exchanges[found]).unwrap_or_default());
+                }
+            }
+            self.dialect().protocol().digest(document, message, &mut lineage);
+        }
+        insertions
+    }
+
+    /// Hash of all messages: the lineage of the reply to this request. Cache markers and unknown fields do not count, because
+    /// clients move them between turns.
+    pub(crate) fn lineage(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        if let Some(document) = self.document() {
+            self.messages().iter().for_each(|message| self.dialect().protocol().digest(document, message, &mut hasher));
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
+        (message.role == Role::Assistant).then(|| self.dialect().protocol().identity(document, message))?
+    }
+}
+
+/// An assistant message among the others.
+pub(crate) struct ExchangePlace<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) messages: &'a [Message],
+    pub(crate) index: usize,
+}
+
+impl ExchangePlace<'_> {
+    pub(crate) fn message(&self) -> &Message {
+        &self.messages[self.index]
+    }
+
+    pub(crate) fn next(&self) -> Option<&Message> {
+        self.messages.get(self.index + 1)
+    }
+}

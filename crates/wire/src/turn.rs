@@ -1,0 +1,464 @@
+//! One turn of a client, in which the model may call our tool without the client noticing.
+//!
+//! [`Turn`] is fed with what the upstream sends and says what to do next as [`Step`]s: forward these bytes, answer these calls,
+//! send this continuation, remember this exchange. It waits for nothing and knows no sockets.
+//!
+//! - Everything that is not ours is forwarded when its event is complete. A response without a call of ours reaches the client
+//!   byte for byte.
+//! - A call of ours is held and hidden. If the response called nothing else, its continuation is fetched and spliced into
+//!   the same client response: one start, consecutive indices, one end. If it called the client's tools too, the client gets
+//!   those, and our call is answered inside its next request.
+//! - The usage that the client is told: output is the sum over all responses; input is that of the last response, the one whose
+//!   size matters for the client's own context limit. What is billed is [`Turn::usage`], the sum of everything.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::document::Document;
+use crate::exchange::{Exchange, HiddenCall, Identity, Round};
+use crate::protocol::Stream;
+use crate::request::{Insertion, Request};
+use crate::sse::{Frame, Framer};
+use crate::usage::Usage;
+
+/// What a driver has to do next, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send these bytes to the client: events of a stream, or the whole body of a JSON response.
+    Forward(Bytes),
+    /// Answer these calls by [`Turn::answer`].
+    Answer(Vec<Retrieval>),
+    /// Send this body upstream, with the head of the first request, and feed its response to the same turn. If there is no
+    /// usable response, call [`Turn::abandon`].
+    Continue(Bytes),
+    /// Keep this exchange before anything after this step goes out: the client's next request needs it.
+    Remember(Exchange),
+}
+
+/// A call of the retrieval tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retrieval {
+    /// The provider's identifier of the call.
+    pub id: String,
+    /// The arguments as the model wrote them; JSON if the model wrote JSON.
+    pub arguments: String,
+}
+
+/// What a call gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The text the model will read.
+    pub text: String,
+    /// Whether to mark it as an error, where the dialect can.
+    pub is_error: bool,
+}
+
+/// Bounds of one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Responses with hidden calls that are answered. One more is answered by telling the model that there are no more, and
+    /// after that the turn ends.
+    pub rounds: usize,
+}
+
+/// Three rounds.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rounds: 3 }
+    }
+}
+
+/// The answer when the rounds of a turn are used up.
+const NO_MORE: &str = "Nothing was retrieved: the limit of retrievals for this turn is reached. \
+    Do not call this tool again now; continue with what you have and say what is missing.";
+
+/// Follows one turn. See the [module](self).
+pub struct Turn {
+    request: Request,
+    /// The body of the last request sent upstream.
+    sent: Bytes,
+    /// `None`: our tool is not on offer, and everything passes.
+    limits: Option<Limits>,
+    stream: Box<dyn Stream>,
+    framer: Framer,
+    /// The last JSON response; `None` while the turn is streamed.
+    reply: Option<Bytes>,
+    rounds: Vec<Round>,
+    /// The response whose calls are being answered.
+    waiting: Option<Heard>,
+    /// What the client has been shown in earlier responses.
+    shown: Shown,
+    /// Usage of the earlier responses, and of the current one.
+    earlier: Usage,
+    current: Usage,
+    over: bool,
+}
+
+/// What the client has been shown.
+#[derive(Debug, Default)]
+struct Shown {
+    text: String,
+    items: Vec<String>,
+}
+
+/// What the model said in one response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Text, all of it. Where text is a block it is among the items as well.
+    pub(crate) text: String,
+    /// Further members of the assistant message, as JSON members each followed by a comma.
+    pub(crate) aside: String,
+    /// Content blocks (Anthropic) or tool calls (OpenAI), in order.
+    pub(crate) items: Vec<Item>,
+}
+
+/// One content block or tool call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) json: String,
+    pub(crate) kind: ItemKind,
+}
+
+/// Whose an item is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    /// A call of our tool.
+    Mine(Retrieval),
+    /// A call of one of the client's tools, with its identifier.
+    Theirs(String),
+    /// No call that anybody has to answer.
+    Other,
+    /// An empty block, which providers send and do not accept back.
+    Empty,
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It did not: the stream broke off.
+    Broken,
+    /// The model waits for the results of its calls.
+    Calls,
+    /// Anything else: it finished, was cut off at a limit, or refused.
+    Other,
+}
+
+/// The pieces of the JSON response that a client gets.
+pub(crate) struct Merge<'a> {
+    pub(crate) document: &'a Document,
+    /// Text and items of earlier responses.
+    pub(crate) text: &'a str,
+    pub(crate) items: &'a [String],
+    /// What the last response says.
+    pub(crate) heard: &'a Heard,
+    /// Usage of the earlier responses.
+    pub(crate) earlier: Usage,
+    /// The model is said to have finished of its own accord.
+    pub(crate) ended: bool,
+}
+
+// === impl Turn ===
+
+impl Turn {
+    /// A turn that begins with `request`, which was sent upstream as `sent`. `limits` is `None` when our tool was not offered in
+    /// it: then nothing is held, and only usage is read.
+    pub fn new(request: Request, sent: Bytes, limits: Option<Limits>) -> Self {
+        let stream = request.dialect().protocol().stream();
+        Self {
+            request,
+            sent,
+            limits,
+            stream,
+            framer: Framer::default(),
+            reply: None,
+            rounds: Vec::new(),
+            waiting: None,
+            shown: Shown::default(),
+            earlier: Usage::default(),
+            current: Usage::default(),
+            over: false,
+        }
+    }
+
+    /// What the provider has stated for all responses of the turn so far: what is billed.
+    pub fn usage(&self) -> Usage {
+        let mut sum = self.earlier;
+        sum += self.current;
+        sum
+    }
+
+    /// Whether the last response has ended as its provider ends one. A stream that stops before has been cut off.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Responses with hidden calls that were answered so far.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
+    /// Takes the next bytes of a streamed response.
+    pub fn feed(&mut self, chunk: Bytes, steps: &mut Vec<Step>) {
+        let passing = self.limits.is_none();
+        if passing {
+            steps.push(Step::Forward(chunk.clone()));
+        }
+        self.framer.push(chunk);
+        let mut out = Vec::new();
+        while let Some(frame) = self.framer.next() {
+            match frame {
+                Frame::Event(event) => {
+                    let last = self.request.dialect().protocol().observe(&mut self.current, &event);
+                    self.over |= last && passing;
+                    if !passing {
+                        self.stream.event(event, &mut out);
+                        if last {
+                            forward(&mut out, steps);
+                            self.resolve_stream(steps);
+                        }
+                    }
+                }
+                Frame::Unread(bytes) => out.push(bytes),
+            }
+        }
+        if !passing {
+            forward(&mut out, steps);
+        }
+    }
+
+    /// Says that a streamed response has ended, cleanly or not.
+    pub fn end(&mut self, steps: &mut Vec<Step>) {
+        let Some(event) = self.framer.finish() else { return self.end_unresolved(steps) };
+        let last = self.request.dialect().protocol().observe(&mut self.current, &event);
+        if self.limits.is_none() {
+            self.over |= last;
+            return;
+        }
+        let mut out = Vec::new();
+        self.stream.event(event, &mut out);
+        forward(&mut out, steps);
+        if last { self.resolve_stream(steps) } else { self.end_unresolved(steps) }
+    }
+
+    /// A provider that omits the very last event has still said how the response ended.
+    fn end_unresolved(&mut self, steps: &mut Vec<Step>) {
+        if !self.over && self.waiting.is_none() && self.stream.ending() != Ending::Broken {
+            self.resolve_stream(steps);
+        }
+    }
+
+    /// Takes a whole JSON response.
+    pub fn whole(&mut self, body: Bytes, steps: &mut Vec<Step>) {
+        let protocol = self.request.dialect().protocol();
+        let document = Document::parse(body.clone());
+        let root = document.as_ref().and_then(|document| Some((document, document.root()?)));
+        if let Some((document, stated)) =
+            root.and_then(|(document, root)| Some((document, document.field(root, "usage")?)))
+        {
+            protocol.update_usage(&mut self.current, document, stated);
+        }
+        self.reply = Some(body.clone());
+        match root.and_then(|(document, _)| protocol.reply(document)) {
+            Some((heard, ending)) if self.limits.is_some() => self.resolve(Some(heard), ending, steps),
+            _ => {
+                self.over = true;
+                steps.push(Step::Forward(body));
+            }
+        }
+    }
+
+    /// Takes the answers to the calls of the last [`Step::Answer`], in the same order.
+    pub fn answer(&mut self, answers: &[Answer], steps: &mut Vec<Step>) {
+        let Some(heard) = self.waiting.take() else { return };
+        let results = heard.retrievals().zip(answers).map(|(call, answer)| self.result(call, answer)).collect();
+        self.settle(&heard, results, steps);
+    }
+
+    /// Says that a continuation could not be had. The client of a stream is told so in the provider's own way, as `error` (the
+    /// provider's error body) or in general words; the client of a JSON response should be given the failing response itself.
+    pub fn abandon(&mut self, error: Option<&[u8]>, steps: &mut Vec<Step>) {
+        self.over = true;
+        if self.reply.is_none() {
+            steps.push(Step::Forward(self.request.dialect().protocol().error_event(error)));
+        }
+    }
+
+    fn resolve_stream(&mut self, steps: &mut Vec<Step>) {
+        let needed = self.stream.hidden() > 0 || !self.rounds.is_empty();
+        let heard = if needed { self.stream.heard() } else { None };
+        let ending = self.stream.ending();
+        self.resolve(heard, ending, steps);
+    }
+
+    /// Decides what follows a response.
+    fn resolve(&mut self, heard: Option<Heard>, ending: Ending, steps: &mut Vec<Step>) {
+        let limit = self.limits.map_or(0, |limits| limits.rounds);
+        let Some(heard) = heard else {
+            let unanswerable = self.stream.hidden() > 0 && ending == Ending::Calls;
+            return self.conclude(None, unanswerable, steps);
+        };
+        let calls: Vec<Retrieval> = heard.retrievals().cloned().collect();
+        if calls.is_empty() || ending != Ending::Calls {
+            return self.conclude(Some(&heard), false, steps);
+        }
+        let used = self.rounds.len();
+        if used < limit {
+            self.waiting = Some(heard);
+            steps.push(Step::Answer(calls));
+        } else if used == limit || heard.calls_client() {
+            let answer = Answer { text: NO_MORE.to_owned(), is_error: true };
+            let results = calls.iter().map(|call| self.result(call, &answer)).collect();
+            self.settle(&heard, results, steps);
+        } else {
+            self.conclude(Some(&heard), true, steps);
+        }
+    }
+
+    fn result(&self, call: &Retrieval, answer: &Answer) -> String {
+        self.request.dialect().protocol().result(&call.id, answer)
+    }
+
+    /// The calls of a response have their results: continue it, or leave the rest to the client's next request.
+    fn settle(&mut self, heard: &Heard, results: Vec<String>, steps: &mut Vec<Step>) {
+        let mixed = heard.calls_client();
+        let continuation = (!mixed).then(|| self.continuation(heard, &results));
+        self.rounds.push(self.round(heard, results, mixed));
+        match continuation {
+            None => self.conclude(Some(heard), false, steps),
+            Some(None) => self.conclude(Some(heard), true, steps),
+            Some(Some(body)) => {
+                self.shown.text.push_str(&heard.text);
+                self.shown.items.extend(heard.visible().map(|item| item.json.clone()));
+                self.earlier += std::mem::take(&mut self.current);
+                self.framer = Framer::default();
+                self.stream.next_response();
+                self.sent = body.clone();
+                steps.push(Step::Continue(body));
+            }
+        }
+    }
+
+    /// The body that goes on from a response: what was sent, what the model said, and the results.
+    fn continuation(&self, heard: &Heard, results: &[String]) -> Option<Bytes> {
+        let messages = self.request.dialect().protocol().continuation(heard, results);
+        let sent = crate::parse(self.request.dialect(), self.sent.clone());
+        let end = sent.outline().messages_span.as_ref()?.end - 1;
+        let comma = if sent.messages().is_empty() { "" } else { "," };
+        Some(sent.splice(&[], &[Insertion::at(end, format!("{comma}{messages}"))]).into())
+    }
+
+    fn round(&self, heard: &Heard, results: Vec<String>, mixed: bool) -> Round {
+        let mut place = self.shown.items.len();
+        let mut calls = Vec::new();
+        for item in &heard.items {
+            match item.kind {
+                ItemKind::Mine(_) => calls.push(HiddenCall { place, json: item.json.clone() }),
+                _ => place += 1,
+            }
+        }
+        Round { text: heard.text.clone(), aside: heard.aside.clone(), calls, shown: place, results, mixed }
+    }
+
+    /// Ends the turn for the client. With `ended` it is told that the model finished, although it called.
+    fn conclude(&mut self, heard: Option<&Heard>, ended: bool, steps: &mut Vec<Step>) {
+        self.over = true;
+        if let Some(exchange) = heard.and_then(|heard| self.exchange(heard)) {
+            steps.push(Step::Remember(exchange));
+        }
+        let Some(body) = &self.reply else {
+            let mut out = Vec::new();
+            self.stream.close(&self.earlier, ended, &mut out);
+            return forward(&mut out, steps);
+        };
+        let untouched = self.rounds.is_empty() && heard.is_none_or(|heard| heard.retrievals().next().is_none());
+        let merged = heard.filter(|_| !untouched).and_then(|heard| {
+            let document = Document::parse(body.clone())?;
+            let (text, items) = (self.shown.text.as_str(), self.shown.items.as_slice());
+            let merge = Merge { document: &document, text, items, heard, earlier: self.earlier, ended };
+            self.request.dialect().protocol().merge(&merge)
+        });
+        steps.push(Step::Forward(merged.map_or_else(|| body.clone(), Bytes::from)));
+    }
+
+    /// What later requests need to know of this turn; `heard` is its last response. `None` when nothing was hidden, or when
+    /// the client could not be recognised by what it was shown.
+    fn exchange(&self, heard: &Heard) -> Option<Exchange> {
+        if self.rounds.is_empty() {
+            return None;
+        }
+        let ids: Vec<String> = heard.client_calls().map(str::to_owned).collect();
+        let (identity, lineage) = if ids.is_empty() {
+            (Identity::Text(format!("{}{}", self.shown.text, heard.text)), Some(self.request.lineage()))
+        } else {
+            (Identity::Calls(ids), None)
+        };
+        Some(Exchange {
+            dialect: self.request.dialect(),
+            key: identity.key()?,
+            lineage,
+            shown: self.shown.items.len() + heard.visible().count(),
+            rounds: self.rounds.clone(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("rounds", &self.rounds.len()).field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+/// Hands over what the client gets, as one piece: it came in one piece, and small writes cost.
+fn forward(out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
+    let bytes = match out.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        several => several.concat().into(),
+    };
+    out.clear();
+    if !bytes.is_empty() {
+        steps.push(Step::Forward(bytes));
+    }
+}
+
+// === impl Heard ===
+
+impl Heard {
+    fn retrievals(&self) -> impl Iterator<Item = &Retrieval> {
+        self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Mine(retrieval) => Some(retrieval),
+            _ => None,
+        })
+    }
+
+    fn client_calls(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Theirs(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
+    fn calls_client(&self) -> bool {
+        self.client_calls().next().is_some()
+    }
+
+    /// The items that the client sees.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !matches!(item.kind, ItemKind::Mine(_)))
+    }
+}
+
+/// Replaces ranges of a text; they do not overlap.
+pub(crate) fn patch(text: &[u8], mut patches: Vec<(Range<usize>, String)>) -> Vec<u8> {
+    patches.sort_by_key(|(range, _)| range.start);
+    let mut out = Vec::with_capacity(text.len() + patches.iter().map(|(_, new)| new.len()).sum::<usize>());
+    let mut done = 0;
+    for (range, new) in patches {
+        out.extend_from_slice(&text[done..range.start]);
+        out.extend_from_slice(new.as_bytes());
+        done = range.end;
+    }
+    out.extend_from_slice(&text[done..]);
+    out
+}
