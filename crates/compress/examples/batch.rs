@@ -14,6 +14,9 @@ fn main() {
         let outcome = compress(&Segment { text, hints }, &Goal { level, tokens: &Tokenizer::O200k });
         let before = Tokenizer::O200k.count(text);
         let after = outcome.compressed.as_ref().map_or(before, |_| outcome.tokens.1);
-        println!("{}", serde_json::json!({"kind": outcome.kind.to_string(), "before": before, "after": after, "text": outcome.compressed.map(|c| c.text)}));
+        println!(
+            "{}",
+            serde_json::json!({"kind": outcome.kind.to_string(), "before": before, "after": after, "text": outcome.compressed.map(|c| c.text)})
+        );
     }
 }

@@ -24,7 +24,9 @@ fn diff(files: usize, hunks: usize) -> String {
                 "@@ -{at},7 +{},8 @@ fn f_{hunk}() {{\n let first = self.first_of_them();\n let second = self.second_of_them();\n let third = self.third_of_them();\n-    old({file}, {hunk});\n",
                 at + hunk
             );
-            text += &format!("+    new({file}, {hunk});\n+    more({hunk});\n let fourth = self.fourth_of_them();\n let fifth = self.fifth_of_them();\n let sixth = self.sixth_of_them();\n");
+            text += &format!(
+                "+    new({file}, {hunk});\n+    more({hunk});\n let fourth = self.fourth_of_them();\n let fifth = self.fifth_of_them();\n let sixth = self.sixth_of_them();\n"
+            );
         }
     }
     text
