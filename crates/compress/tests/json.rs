@@ -95,6 +95,7 @@ fn assert_shown(value: &Value, compressed: &Compressed, places: &mut Vec<(usize,
             let shortened = inner.len() >= 1000 && compressed.text.contains(&inner[..80]);
             assert!(
                 compressed.text.contains(inner)
+                    || compressed.text.contains(string.as_str())
                     || is_address_shown(string, &compressed.text)
                     || shortened
                     || is_stated(places, compressed),

@@ -94,6 +94,6 @@ impl<'a> Source<'a> {
         let (Self::Value(node) | Self::Lines(node)) = self;
         let is_lines = matches!(self, Self::Lines(_));
         let long = alias::lengthen(&text)?;
-        (read::read(&long, node.size())?.same(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
+        (read::read(&long, node.size())?.equals(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }

@@ -12,7 +12,7 @@ fn there_and_back(text: &str) -> Option<String> {
     let written = source.write(Extent::Whole)?.text;
     let long = alias::lengthen(&written).unwrap_or_else(|| panic!("cannot be lengthened:\n{text}\n{written}"));
     let back = read::read(&long, node.size()).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
-    assert!(back.same(node), "{text}\n{written}");
+    assert!(back.equals(node), "{text}\n{written}");
     Some(written)
 }
 

@@ -45,9 +45,31 @@ impl<'a> Node<'a> {
         Self { value, hash, cost }
     }
 
-    /// Whether two values are the same, numbers by spelling.
+    /// A node that is only to be compared with [`equals`](Self::equals): no hash, no cost.
+    pub(super) const fn plain(value: Value<'a>) -> Self {
+        Self { value, hash: 0, cost: 0 }
+    }
+
+    /// Whether two parsed values are the same, numbers by spelling.
     pub(super) fn same(&self, other: &Node<'_>) -> bool {
-        self.hash == other.hash && self.value.same(&other.value)
+        self.hash == other.hash && self.equals(other)
+    }
+
+    /// [`same`](Self::same) without a look at the hashes.
+    pub(super) fn equals(&self, other: &Node<'_>) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(two)) => one == two,
+            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
+            (Value::String(one), Value::String(two)) => one.text == two.text,
+            (Value::Array(one), Value::Array(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.equals(two))
+            }
+            (Value::Object(one), Value::Object(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.1.equals(&two.1))
+            }
+            _ => false,
+        }
     }
 
     /// How much there is to it: values and bytes of strings. A reader that builds more than its source had has gone wrong.
@@ -77,24 +99,6 @@ impl<'a> Node<'a> {
 
     pub(super) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
-    }
-}
-
-impl Value<'_> {
-    fn same(&self, other: &Value<'_>) -> bool {
-        match (self, other) {
-            (Value::Null, Value::Null) => true,
-            (Value::Bool(one), Value::Bool(two)) => one == two,
-            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
-            (Value::String(one), Value::String(two)) => one.text == two.text,
-            (Value::Array(one), Value::Array(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.same(two))
-            }
-            (Value::Object(one), Value::Object(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.1.same(&two.1))
-            }
-            _ => false,
-        }
     }
 }
 
