@@ -3,9 +3,11 @@
 //! Every array is inferred once, together with everything below it that the layout reaches, so the whole pass is linear
 //! in the value (times the depth, which is bounded, where a layout is tried and refused).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::cost;
+use super::shapes;
 use super::template::{self, Template};
 use super::value::{Node, Value};
 use super::words;
@@ -18,6 +20,8 @@ const MAX_FIELDS: usize = 256;
 pub(super) enum Element<'t> {
     /// An object: a tuple of cells.
     Tuple(Table<'t>),
+    /// An object of one of several kinds, each with a header of its own: a letter and a tuple.
+    Shapes(Vec<Table<'t>>),
     /// An array whose own elements are laid out.
     Rows(Box<Element<'t>>),
 }
@@ -116,6 +120,11 @@ impl<'t> Group<'t> {
         })
     }
 
+    /// How many of an object's keys are fields of the group.
+    pub(super) fn shared<'k>(&self, keys: impl Iterator<Item = &'k str>) -> usize {
+        keys.enumerate().filter(|(place, key)| self.find(key, *place).is_some()).count()
+    }
+
     /// Keys that derived fields refer to.
     pub(super) fn references(&self) -> &[&'t str] {
         &self.references
@@ -126,9 +135,10 @@ impl<'t> Group<'t> {
 pub(super) fn of_elements<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> {
     let objects: Vec<_> = elements.iter().copied().filter(|node| node.as_object().is_some()).collect();
     if objects.len() >= 2 && objects.len() * 2 >= elements.len() {
-        let inferred = infer(&objects, 0);
-        let mut table = inferred.worthwhile(objects.len())?;
-        return (table.group.writes_a_cell() || table.group.write_a_cell()).then_some(Element::Tuple(table));
+        if let Some(shapes) = shapes::of(&objects) {
+            return Some(Element::Shapes(shapes.iter().map(|objects| table(objects)).collect::<Option<_>>()?));
+        }
+        return table(&objects).map(Element::Tuple);
     }
     let arrays: Vec<_> = elements.iter().filter_map(|node| node.as_array()).collect();
     if arrays.len() >= 2 && arrays.len() * 2 >= elements.len() {
@@ -136,6 +146,11 @@ pub(super) fn of_elements<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> 
         return Some(Element::Rows(Box::new(of_elements(&inner)?)));
     }
     None
+}
+
+fn table<'t>(objects: &[&'t Node<'t>]) -> Option<Table<'t>> {
+    let mut table = infer(objects, 0).worthwhile(objects.len())?;
+    (table.group.writes_a_cell() || table.group.write_a_cell()).then_some(table)
 }
 
 /// Objects of fewer estimated tokens are written again rather than referred to.
@@ -196,6 +211,7 @@ impl<'t> Inferred<'t> {
     }
 }
 
+/// The values of one key, in the order of the objects that have it.
 struct Column<'t> {
     key: &'t str,
     place: usize,
@@ -204,7 +220,7 @@ struct Column<'t> {
 
 /// Fields in an order that every fitting object follows.
 #[derive(Default)]
-struct Columns<'t> {
+pub(super) struct Columns<'t> {
     columns: Vec<Column<'t>>,
     order: Vec<usize>,
     by_key: HashMap<&'t str, usize>,
@@ -212,7 +228,7 @@ struct Columns<'t> {
 
 impl<'t> Columns<'t> {
     /// Files the values of one object; `None` if its keys are out of order or doubled.
-    fn add(&mut self, pairs: &'t [(std::borrow::Cow<'t, str>, Node<'t>)], strays: &mut usize) -> Option<()> {
+    pub(super) fn add(&mut self, pairs: &'t [(Cow<'t, str>, Node<'t>)], strays: &mut usize) -> Option<()> {
         let mut found = Vec::with_capacity(pairs.len());
         let mut cursor = 0;
         for (key, node) in pairs {
@@ -238,6 +254,14 @@ impl<'t> Columns<'t> {
             self.columns[column].values.push(node);
         }
         Some(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
     }
 
     fn insert(&mut self, key: &'t str, place: usize) -> usize {

@@ -10,6 +10,7 @@ mod opaque;
 mod parse;
 mod read;
 mod select;
+mod shapes;
 mod template;
 mod value;
 mod words;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::layout::Delimiter;
 use super::parse;
+use super::shapes::MAX_SHAPES;
 use super::template::{self, Part, REST, Template};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
@@ -62,6 +63,7 @@ enum Kind<'a> {
 #[derive(Debug)]
 enum Element<'a> {
     Tuple(Head<'a>),
+    Shapes(Vec<Head<'a>>),
     Rows(Box<Element<'a>>),
 }
 
@@ -279,7 +281,7 @@ impl<'a> Reader<'a> {
     /// A word with braces that match, which no bare string has.
     fn template(&mut self) -> Option<&'a str> {
         let rest = &self.text[self.at..];
-        if rest.starts_with(['{', '[', '"']) {
+        if rest.starts_with(['{', '[', '"', '&', '*']) {
             return None;
         }
         let (mut open, mut braces) = (0_usize, false);
@@ -320,6 +322,16 @@ impl<'a> Reader<'a> {
                 Bracketed::Header(inner) => return self.table(Element::Rows(Box::new(inner))),
                 Bracketed::Elements(inner) => elements.push(Node::plain(Value::Array(inner))),
             },
+            b'a' if self.text[self.at..].starts_with("a{") => {
+                let mut shapes = Vec::new();
+                loop {
+                    self.take(words::shape_letter(shapes.len()) as u8)?;
+                    shapes.push(self.braced()?);
+                    if shapes.len() > MAX_SHAPES || self.take(b' ').is_none() {
+                        return self.table(Element::Shapes(shapes));
+                    }
+                }
+            }
             _ => elements.push(self.value(Place::Element)?),
         }
         while self.take(b']').is_none() {
@@ -362,6 +374,12 @@ impl<'a> Reader<'a> {
         }
         match element {
             Element::Tuple(head) => self.tuple(head),
+            Element::Shapes(heads) => {
+                let shape = usize::from(self.peek()?.checked_sub(b'a')?);
+                self.at += 1;
+                self.take(b' ')?;
+                self.tuple(heads.get(shape)?)
+            }
             Element::Rows(inner) => self.rows(inner),
         }
     }

@@ -96,8 +96,43 @@ fn any_json() -> impl Strategy<Value = String> {
                 },
             )
         };
+        let kinds = {
+            let row = (0..3_usize, scalar(), scalar(), prop::option::weighted(0.1, scalar())).prop_map(
+                move |(kind, one, two, extra)| {
+                    let keys: &[&str] = [&["a", "b", "c"][..], &["c", "x", "a"], &["y", "z"]][kind];
+                    let mut pairs: Vec<_> = keys
+                        .iter()
+                        .zip([one.clone(), two, one])
+                        .map(|(key, value)| ((*key).to_owned(), value))
+                        .collect();
+                    pairs.extend(extra.map(|extra| ("w".to_owned(), extra)));
+                    object(pairs)
+                },
+            );
+            prop::collection::vec(prop_oneof![20 => row, 1 => scalar()], 4..16)
+                .prop_map(|rows| format!("[{}]", rows.join(",")))
+        };
+        let repeats =
+            (prop::collection::vec((inner.clone(), inner.clone()), 1..3), prop::collection::vec(0..3_usize, 2..9))
+                .prop_map(move |(values, picks)| {
+                    let long = "\"a text that is long enough to be worth a reference when it comes again\"".to_owned();
+                    let one = |pick: usize| {
+                        let (first, second) = values[pick % values.len()].clone();
+                        object(vec![("a".to_owned(), first), ("b".to_owned(), second), ("c".to_owned(), long.clone())])
+                    };
+                    let rows: Vec<_> = picks
+                        .iter()
+                        .enumerate()
+                        .map(|(id, pick)| {
+                            object(vec![("id".to_owned(), id.to_string()), ("by".to_owned(), one(*pick))])
+                        })
+                        .collect();
+                    format!("[[{}],{},{{\"again\":{}}}]", rows.join(","), one(0), one(1))
+                });
         prop_oneof![
             addresses,
+            kinds,
+            repeats,
             prop::collection::vec((key(), inner.clone()), 0..6).prop_map(object),
             prop::collection::vec(inner, 0..6).prop_map(|elements| format!("[{}]", elements.join(", "))),
             prop::collection::vec(record, 1..8).prop_map(|elements| format!("[{}]", elements.join(",\n"))),

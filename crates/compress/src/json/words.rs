@@ -31,8 +31,8 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
         b'"' | b';' | b']' | b'}' | 0..b' ' | 127 => false,
         b' ' => spaces,
         b',' => commas,
-        // In a header, braces that match make a template.
-        b'{' => place != Place::Item,
+        // In a header, braces that match make a template; in an array, a letter and a brace start a header.
+        b'{' => matches!(place, Place::Cell { .. }),
         _ => true,
     });
     if !plain || (!text.is_ascii() && text.contains(is_odd_blank)) {
@@ -70,6 +70,11 @@ pub(super) fn is_bare_key(key: &str, in_path: bool) -> bool {
 /// Bytes of a key without quotes.
 pub(super) fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%')
+}
+
+/// The letter of the n-th shape of an array's rows.
+pub(super) fn shape_letter(shape: usize) -> char {
+    char::from(b'a' + (shape % 26) as u8)
 }
 
 /// Appends `text` as a JSON string.

@@ -11,6 +11,8 @@
 //!   row that does not name another; a cell with a name is that key; `-` is an absent key.
 //! - `user{id login}` in a header: always an object, its fields are cells of the row. `user?{id login}`: a cell `{7 mia}`, or
 //!   `null`, or `-`. `files[{name size}]`: a cell `[a 1;b 2]`. `zip:str`: all strings, even if they look like numbers.
+//! - Rows of several kinds have a header each: `[a{id name} b{code}` and then `a 7 mia`, `b E42`.
+//! - `&2{...}` is an object that comes again, as `*2`.
 //! - A row that starts with `=` is written on its own, not by the header.
 
 use std::borrow::Cow;
@@ -274,6 +276,15 @@ impl Writer<'_> {
     fn header(&mut self, element: &Element<'_>) {
         match element {
             Element::Tuple(table) => self.table_header(table),
+            Element::Shapes(tables) => {
+                for (shape, table) in tables.iter().enumerate() {
+                    if shape > 0 {
+                        self.out.push(' ');
+                    }
+                    self.out.push(words::shape_letter(shape));
+                    self.table_header(table);
+                }
+            }
             Element::Rows(inner) => {
                 self.out.push('[');
                 self.header(inner);
@@ -341,6 +352,7 @@ impl Writer<'_> {
         let mark = self.mark();
         let fits = match (element, &node.value) {
             (Element::Tuple(table), Value::Object(pairs)) => self.tuple(pairs, table),
+            (Element::Shapes(tables), Value::Object(pairs)) => self.shape(pairs, tables),
             (Element::Rows(inner), Value::Array(elements)) => {
                 self.rows(elements, inner);
                 true
@@ -369,8 +381,28 @@ impl Writer<'_> {
         self.out.push(']');
     }
 
+    /// A row of the shape that it has most in common with; the first of equals.
+    fn shape(&mut self, pairs: &Pairs<'_>, tables: &[Table<'_>]) -> bool {
+        let affinity = |table: &Table<'_>| {
+            let shared = table.group.shared(pairs.iter().map(|(key, _)| key.as_ref()));
+            (2 * shared).wrapping_sub(table.group.fields.len()) as isize
+        };
+        let affinities = tables.iter().map(affinity).enumerate();
+        let Some((shape, _)) = affinities.max_by_key(|(shape, affinity)| (*affinity, std::cmp::Reverse(*shape))) else {
+            return false;
+        };
+        self.out.push(words::shape_letter(shape));
+        self.out.push(' ');
+        self.tuple(pairs, &tables[shape])
+    }
+
     /// The cells of one row; `false` if the object does not fit (what was written is then to be dropped).
     fn tuple(&mut self, pairs: &Pairs<'_>, table: &Table<'_>) -> bool {
+        // An object that lacks most fields is shorter on its own than with a mark for each of them.
+        let shared = table.group.shared(pairs.iter().map(|(key, _)| key.as_ref()));
+        if table.group.fields.len() > 3 * shared {
+            return false;
+        }
         let mut row = Row { delimiter: table.delimiter, path: Vec::new(), cells_written: false, unwritten: None };
         self.cells(pairs, &table.group, &mut row)
     }
@@ -465,6 +497,9 @@ impl Writer<'_> {
                 self.out.push('{');
                 if self.tuple(pairs, table) {
                     self.out.push('}');
+                } else if first {
+                    // A row that starts with `=` is read as a whole.
+                    return false;
                 } else {
                     self.take_back(mark);
                     self.out.push('=');
