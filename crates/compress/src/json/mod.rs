@@ -27,7 +27,7 @@ use value::{Node, Text, Value};
 use write::{Extent, Written};
 
 /// The JSON compressor.
-pub struct SmartCrusher;
+pub(crate) struct SmartCrusher;
 
 impl Compressor for SmartCrusher {
     fn name(&self) -> &'static str {
@@ -54,16 +54,18 @@ impl Compressor for SmartCrusher {
 
 /// Which rows of a large table are worth showing, by the rule for arrays; `None` if all are.
 pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
-    let rows: Vec<_> =
-        rows.iter().map(|cells| Node::new(Value::Array(cells.iter().map(node_of_cell).collect()))).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|cells| Node::new(Value::Array(cells.iter().map(|cell| node_of_cell(cell)).collect())))
+        .collect();
     select::shown(&rows)
 }
 
-fn node_of_cell<'c>(cell: &'c Cow<'_, str>) -> Node<'c> {
+fn node_of_cell(cell: &str) -> Node<'_> {
     if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
         return Node::new(Value::Number(cell));
     }
-    Node::new(Value::String(Text { text: Cow::Borrowed(cell.as_ref()), source: "" }))
+    Node::new(Value::String(Text { text: Cow::Borrowed(cell), source: "" }))
 }
 
 /// A parsed text.

@@ -567,6 +567,7 @@ impl Writer<'_> {
 }
 
 /// How far the output had come.
+#[derive(Clone, Copy)]
 struct Mark {
     out: usize,
     omissions: usize,

@@ -19,7 +19,7 @@ use headroom_core::{Compressed, Compressor, Goal, Kind, Omission, Segment, Unit,
 use crate::json;
 
 /// The table compressor.
-pub struct TableCompressor;
+pub(crate) struct TableCompressor;
 
 impl Compressor for TableCompressor {
     fn name(&self) -> &'static str {
