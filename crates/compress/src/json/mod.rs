@@ -5,6 +5,7 @@
 
 mod alias;
 mod cost;
+mod embed;
 mod layout;
 mod opaque;
 mod parse;
@@ -40,7 +41,8 @@ impl Compressor for SmartCrusher {
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
         let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
-        let source = Source::parse(text)?;
+        let strings = embed::strings(text);
+        let source = Source::parse(text, &strings)?;
         let exact = source.exact()?;
         let Some(original) = goal.original() else { return Some(Compressed::exact(exact)) };
         let part = source.write(Extent::Part { original, text: segment.text })?;
@@ -77,8 +79,9 @@ enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        parse::parse(text).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
+    /// `strings` are those of the text that may hold JSON of their own (see [`embed::strings`]).
+    fn parse(text: &'a str, strings: &'a [(usize, String)]) -> Option<Self> {
+        parse::parse(text, strings).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
     }
 
     fn write(&self, extent: Extent<'_>) -> Option<Written> {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::embed::Style;
 use super::layout::Delimiter;
 use super::parse;
 use super::shapes::MAX_SHAPES;
@@ -180,6 +181,14 @@ impl<'a> Reader<'a> {
                 self.budget = self.budget.checked_sub(node.size())?;
                 return Some(node);
             }
+            b'j' => {
+                if let Some((style, length)) = Style::at_start(&self.text[self.at..]) {
+                    self.at += length;
+                    let node = self.value(Place::Element)?;
+                    self.budget = self.budget.checked_sub(node.size())?;
+                    return Some(Node::plain(string(Cow::Owned(style.text_of(&node)))));
+                }
+            }
             _ => {}
         }
         let value = match self.peek()? {
@@ -281,7 +290,7 @@ impl<'a> Reader<'a> {
     /// A word with braces that match, which no bare string has.
     fn template(&mut self) -> Option<&'a str> {
         let rest = &self.text[self.at..];
-        if rest.starts_with(['{', '[', '"', '&', '*']) {
+        if rest.starts_with(['{', '[', '"', '&', '*']) || Style::at_start(rest).is_some() {
             return None;
         }
         let (mut open, mut braces) = (0_usize, false);

@@ -15,7 +15,7 @@ use super::value::{Node, Value};
 const MIN_ROWS: usize = 40;
 
 /// So are arrays of fewer estimated tokens.
-const MIN_COST: u32 = 1200;
+const MIN_COST: u32 = 2000;
 
 /// A value is rare if at most this share of the rows carries it.
 const RARE_PERCENT: usize = 3;
@@ -237,6 +237,7 @@ fn speaks_of_error(key: &str, value: &Value<'_>) -> bool {
     match value {
         Value::Null | Value::Bool(false) | Value::Number("0") => false,
         Value::String(string) => !string.text.is_empty() && (speaks(&string.text) || speaks(key)),
+        Value::Embedded(embedded) => speaks(embedded.text) || speaks(key),
         Value::Array(elements) => !elements.is_empty() && speaks(key),
         Value::Object(pairs) => !pairs.is_empty() && speaks(key),
         Value::Bool(true) | Value::Number(_) => speaks(key),

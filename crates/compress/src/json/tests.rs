@@ -7,7 +7,8 @@ use super::*;
 /// Encodes, decodes, and compares; returns the encoding.
 #[track_caller]
 fn there_and_back(text: &str) -> Option<String> {
-    let source = Source::parse(text)?;
+    let strings = embed::strings(text);
+    let source = Source::parse(text, &strings)?;
     let (Source::Value(node) | Source::Lines(node)) = &source;
     let written = source.write(Extent::Whole)?.text;
     let long = alias::lengthen(&written).unwrap_or_else(|| panic!("cannot be lengthened:\n{text}\n{written}"));
@@ -129,8 +130,21 @@ fn any_json() -> impl Strategy<Value = String> {
                         .collect();
                     format!("[[{}],{},{{\"again\":{}}}]", rows.join(","), one(0), one(1))
                 });
+        let wrapped = (inner.clone(), 0..6_usize).prop_map(|(text, style)| {
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else { return text };
+            let inner = match style {
+                0 => value.to_string(),
+                1 => serde_json::to_string_pretty(&value).unwrap_or_default(),
+                2 => format!("{value}\n"),
+                3 => serde_json::to_string_pretty(&value).unwrap_or_default().replace("\n", " "),
+                4 => format!("{} ", value),
+                _ => value.to_string().replace("\":", "\": ").replace(",\"", ", \""),
+            };
+            format!("{{\"type\":\"text\",\"text\":{},\"a\":\"json{{x\"}}", serde_json::Value::String(inner))
+        });
         prop_oneof![
             addresses,
+            wrapped,
             kinds,
             repeats,
             prop::collection::vec((key(), inner.clone()), 0..6).prop_map(object),
@@ -146,7 +160,7 @@ proptest! {
 
     #[test]
     fn whatever_is_written_reads_back_as_the_same_value(text in any_json()) {
-        let node = parse::parse(&text).expect("the generator makes JSON");
+        let node = parse::parse(&text, &[]).expect("the generator makes JSON");
         let has_parts = match &node.value {
             Value::Array(elements) => !elements.is_empty(),
             Value::Object(pairs) => !pairs.is_empty(),
@@ -194,6 +208,18 @@ fn duplicate_keys_and_other_orders_are_written_on_their_own() {
     check(
         r#"[{"a":1,"b":2},{"a":3,"b":4},{"b":5,"a":6},{"a":7,"a":8},{"a":9,"b":0},{"a":1,"b":1},null,"x"]"#,
         "[{a b}\n1 2\n3 4\n={b=5 a=6}\n={a=7 a=8}\n9 0\n1 1\n=null\n=x]",
+    );
+}
+
+#[test]
+fn json_in_strings_is_unwrapped() {
+    check(
+        r#"{"content":[{"type":"text","text":"{\"id\": 7, \"names\": [\"Mia Li\", \"Omar\"], \"ok\": true}"}]}"#,
+        r#"content=[{type=text text=json:{id=7 names=["Mia Li" Omar] ok=true}}]"#,
+    );
+    check(
+        r#"{"text":"{\"id\":7,  \"names\":[\"Mia Li\",\"Omar\"],\"ok\":true,\"no\":\"usual style\"}"}"#,
+        r#"text="{\"id\":7,  \"names\":[\"Mia Li\",\"Omar\"],\"ok\":true,\"no\":\"usual style\"}""#,
     );
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cost;
+use super::embed::Style;
 
 /// One value with what the encoder needs to know about it.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Value<'a> {
     Array(Vec<Node<'a>>),
     /// In order, duplicates included.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// A string that holds JSON, unwrapped.
+    Embedded(Box<Embedded<'a>>),
     /// A line of an NDJSON text that is no JSON, as it stands.
     Broken(&'a str),
 }
@@ -36,6 +39,15 @@ pub(super) struct Text<'a> {
     pub(super) text: Cow<'a, str>,
     /// As it stands in the source, between the quotes.
     pub(super) source: &'a str,
+}
+
+/// A string that holds JSON.
+#[derive(Clone, Debug)]
+pub(super) struct Embedded<'a> {
+    pub(super) style: Style,
+    pub(super) node: Node<'a>,
+    /// The decoded string.
+    pub(super) text: &'a str,
 }
 
 impl<'a> Node<'a> {
@@ -62,6 +74,10 @@ impl<'a> Node<'a> {
             (Value::Bool(one), Value::Bool(two)) => one == two,
             (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
             (Value::String(one), Value::String(two)) => one.text == two.text,
+            (Value::Embedded(one), Value::Embedded(two)) => one.text == two.text,
+            (Value::Embedded(one), Value::String(two)) | (Value::String(two), Value::Embedded(one)) => {
+                one.text == two.text
+            }
             (Value::Array(one), Value::Array(two)) => {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.equals(two))
             }
@@ -78,6 +94,7 @@ impl<'a> Node<'a> {
             Value::Null | Value::Bool(_) => 1,
             Value::Number(text) | Value::Broken(text) => 1 + text.len(),
             Value::String(string) => 1 + string.text.len(),
+            Value::Embedded(embedded) => 1 + embedded.text.len() + embedded.node.size(),
             Value::Array(elements) => elements.iter().fold(1, |sum, node| sum + node.size()),
             Value::Object(pairs) => pairs.iter().fold(1, |sum, (key, node)| sum + key.len() + node.size()),
         }
@@ -108,6 +125,7 @@ fn hash_of(value: &Value<'_>) -> u64 {
         Value::Bool(value) => 2 + u64::from(*value),
         Value::Number(spelling) => hash_bytes(4, spelling.as_bytes()),
         Value::String(text) => hash_bytes(5, text.text.as_bytes()),
+        Value::Embedded(embedded) => hash_bytes(5, embedded.text.as_bytes()),
         Value::Broken(line) => hash_bytes(6, line.as_bytes()),
         Value::Array(elements) => elements.iter().fold(7, |hash, element| mix(hash, element.hash)),
         Value::Object(pairs) => {

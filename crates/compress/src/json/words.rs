@@ -1,5 +1,6 @@
 //! What may be written without quotes, and where. The writer asks before it writes; the reader relies on it.
 
+use super::embed::Style;
 use super::layout::Delimiter;
 use super::parse;
 
@@ -39,6 +40,9 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
         return false;
     }
     if if typed { is_literal(text) } else { matches!(text, "-" | "null") } {
+        return false;
+    }
+    if Style::at_start(text).is_some() {
         return false;
     }
     !matches!(place, Place::Cell { .. }) || !looks_named(text)

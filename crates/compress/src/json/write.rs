@@ -13,6 +13,7 @@
 //!   `null`, or `-`. `files[{name size}]`: a cell `[a 1;b 2]`. `zip:str`: all strings, even if they look like numbers.
 //! - Rows of several kinds have a header each: `[a{id name} b{code}` and then `a 7 mia`, `b E42`.
 //! - `&2{...}` is an object that comes again, as `*2`.
+//! - `json{...}` is a string that holds JSON; `json:{...}` one with blanks after its signs, `json2{...}` an indented one.
 //! - A row that starts with `=` is written on its own, not by the header.
 
 use std::borrow::Cow;
@@ -131,6 +132,10 @@ impl Writer<'_> {
             Value::Bool(false) => self.out.push_str("false"),
             Value::Number(spelling) => self.out.push_str(spelling),
             Value::String(string) => self.string(string, place),
+            Value::Embedded(embedded) => {
+                self.out.push_str(&embedded.style.mark());
+                self.value(&embedded.node, Place::Element, lines);
+            }
             // Only rows can be broken, and `row` writes them.
             Value::Broken(line) => self.out.push_str(line),
             Value::Array(elements) => self.array(elements, lines),
