@@ -205,9 +205,8 @@ impl Writer<'_> {
 
     fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
         let shown = self.shown(elements);
-        let is_shown = |place: usize| shown.as_ref().is_none_or(|shown| shown[place]);
-        let all: Vec<_> =
-            elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
+        // The header is made from all elements, also those not shown, so that what it says is true of them too.
+        let all: Vec<_> = elements.iter().collect();
         self.out.push('[');
         if let Some(element) = layout::of_elements(&all) {
             self.header(&element);
