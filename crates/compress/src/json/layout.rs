@@ -3,13 +3,12 @@
 //! Every array is inferred once, together with everything below it that the layout reaches, so the whole pass is linear
 //! in the value (times the depth, which is bounded, where a layout is tried and refused).
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::cost;
 use super::shapes;
 use super::template::{self, Template};
-use super::value::{Node, Value};
+use super::value::{Fields, MAX_PLACES, Node, Value};
 use super::words;
 
 /// More distinct keys than this at one place are a map, not a schema; the rest are written by name.
@@ -22,6 +21,8 @@ pub(super) enum Element<'t> {
     Tuple(Table<'t>),
     /// An object of one of several kinds, each with a header of its own: a letter and a tuple.
     Shapes(Vec<Table<'t>>),
+    /// An array of `length` values: a tuple of cells. Its fields are the places.
+    List { table: Table<'t>, length: usize },
     /// An array whose own elements are laid out.
     Rows(Box<Element<'t>>),
 }
@@ -142,10 +143,26 @@ pub(super) fn of_elements<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> 
     }
     let arrays: Vec<_> = elements.iter().filter_map(|node| node.as_array()).collect();
     if arrays.len() >= 2 && arrays.len() * 2 >= elements.len() {
-        let inner: Vec<_> = arrays.into_iter().flatten().collect();
-        return Some(Element::Rows(Box::new(of_elements(&inner)?)));
+        let inner: Vec<_> = arrays.iter().copied().flatten().collect();
+        return of_elements(&inner).map(|element| Element::Rows(Box::new(element))).or_else(|| list(elements));
     }
     None
+}
+
+/// The layout of arrays that are records without keys: nearly all of one length, and hardly anything nested.
+fn list<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> {
+    let length = elements.iter().find_map(|node| node.as_array())?.len();
+    let (mut records, mut nested) = (Vec::new(), 0);
+    for node in elements {
+        let Some(values) = node.as_array().filter(|values| values.len() == length) else { continue };
+        records.push(*node);
+        nested += values.iter().filter(|node| Fields::of(node).is_some()).count();
+    }
+    let uniform = records.len() >= 3 && records.len() * 5 >= elements.len() * 4;
+    if !uniform || !(2..=MAX_PLACES).contains(&length) || nested * 5 > records.len() * length {
+        return None;
+    }
+    Some(Element::List { table: table(&records)?, length })
 }
 
 fn table<'t>(objects: &[&'t Node<'t>]) -> Option<Table<'t>> {
@@ -228,13 +245,13 @@ pub(super) struct Columns<'t> {
 
 impl<'t> Columns<'t> {
     /// Files the values of one object; `None` if its keys are out of order or doubled.
-    pub(super) fn add(&mut self, pairs: &'t [(Cow<'t, str>, Node<'t>)], strays: &mut usize) -> Option<()> {
-        let mut found = Vec::with_capacity(pairs.len());
+    pub(super) fn add(&mut self, fields: Fields<'t>, strays: &mut usize) -> Option<()> {
+        let mut found = Vec::with_capacity(fields.len());
         let mut cursor = 0;
-        for (key, node) in pairs {
+        for (key, node) in fields.iter() {
             let column = match self.order.get(cursor) {
                 Some(&column) if self.columns[column].key == key => Some(column),
-                _ => self.by_key.get(key.as_ref()).copied(),
+                _ => self.by_key.get(key).copied(),
             };
             let column = match column {
                 Some(column) => column,
@@ -278,9 +295,9 @@ impl<'t> Columns<'t> {
 
 fn infer<'t>(objects: &[&'t Node<'t>], path_cost: usize) -> Inferred<'t> {
     let (mut columns, mut strays, mut misfits, mut keys) = (Columns::default(), 0, 0, 0);
-    for pairs in objects.iter().filter_map(|node| node.as_object()) {
-        keys += pairs.len();
-        if columns.add(pairs, &mut strays).is_none() {
+    for fields in objects.iter().copied().filter_map(Fields::of) {
+        keys += fields.len();
+        if columns.add(fields, &mut strays).is_none() {
             misfits += 1;
         }
     }

@@ -65,6 +65,7 @@ enum Kind<'a> {
 enum Element<'a> {
     Tuple(Head<'a>),
     Shapes(Vec<Head<'a>>),
+    List(Head<'a>),
     Rows(Box<Element<'a>>),
 }
 
@@ -331,6 +332,11 @@ impl<'a> Reader<'a> {
                 Bracketed::Header(inner) => return self.table(Element::Rows(Box::new(inner))),
                 Bracketed::Elements(inner) => elements.push(Node::plain(Value::Array(inner))),
             },
+            b'#' => {
+                self.at += 1;
+                let head = self.braced()?;
+                return self.table(Element::List(head));
+            }
             b'a' if self.text[self.at..].starts_with("a{") => {
                 let mut shapes = Vec::new();
                 loop {
@@ -383,6 +389,11 @@ impl<'a> Reader<'a> {
         }
         match element {
             Element::Tuple(head) => self.tuple(head),
+            Element::List(head) => {
+                let mut row = Row { delimiter: head.delimiter, path: Vec::new(), first: true };
+                let pairs = self.cells(&head.fields, &mut row)?;
+                Some(Node::plain(Value::Array(pairs.into_iter().map(|(_, node)| node).collect())))
+            }
             Element::Shapes(heads) => {
                 let shape = usize::from(self.peek()?.checked_sub(b'a')?);
                 self.at += 1;

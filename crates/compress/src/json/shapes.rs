@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::layout::Columns;
-use super::value::Node;
+use super::value::{Fields, Node};
 
 /// More kinds than this are written one by one: a reader would have to go back to too many headers.
 pub(super) const MAX_SHAPES: usize = 8;
@@ -34,8 +34,8 @@ pub(super) fn of<'t>(objects: &[&'t Node<'t>]) -> Option<Vec<Vec<&'t Node<'t>>>>
     let mut misfits = HashMap::<u64, bool>::new();
     let mut out_of_order = 0;
     for object in objects {
-        let pairs = object.as_object()?;
-        let signature = pairs.iter().fold(pairs.len() as u64, |hash, (key, _)| {
+        let fields = Fields::of(object)?;
+        let signature = fields.keys().fold(fields.len() as u64, |hash, key| {
             key.bytes().fold(hash.rotate_left(5), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
         });
         if !signatures.contains_key(&signature) {
@@ -43,13 +43,13 @@ pub(super) fn of<'t>(objects: &[&'t Node<'t>]) -> Option<Vec<Vec<&'t Node<'t>>>>
                 return None;
             }
             signatures.insert(signature, place_of(object, &mut shapes));
-            misfits.insert(signature, all.columns.add(pairs, &mut 0).is_none());
+            misfits.insert(signature, all.columns.add(fields, &mut 0).is_none());
         }
-        all.keys += pairs.len();
+        all.keys += fields.len();
         out_of_order += usize::from(misfits[&signature]);
         if let Some(shape) = signatures[&signature] {
             shapes[shape].objects.push(object);
-            shapes[shape].keys += pairs.len();
+            shapes[shape].keys += fields.len();
         }
     }
     shapes.retain(|shape| shape.objects.len() >= 2);
@@ -67,16 +67,16 @@ pub(super) fn of<'t>(objects: &[&'t Node<'t>]) -> Option<Vec<Vec<&'t Node<'t>>>>
 
 /// The shape that an object with new keys belongs to, which may be a new one.
 fn place_of<'t>(object: &'t Node<'t>, shapes: &mut Vec<Shape<'t>>) -> Option<usize> {
-    let pairs = object.as_object()?;
+    let fields = Fields::of(object)?;
     let found = shapes.iter_mut().position(|shape| {
-        let shared = pairs.iter().filter(|(key, _)| shape.columns.has(key)).count();
-        shared * 10 >= shape.columns.len().max(pairs.len()) * 6 && shape.columns.add(pairs, &mut 0).is_some()
+        let shared = fields.keys().filter(|key| shape.columns.has(key)).count();
+        shared * 10 >= shape.columns.len().max(fields.len()) * 6 && shape.columns.add(fields, &mut 0).is_some()
     });
     if found.is_some() || shapes.len() == MAX_SHAPES {
         return found;
     }
     let mut columns = Columns::default();
-    columns.add(pairs, &mut 0)?;
+    columns.add(fields, &mut 0)?;
     shapes.push(Shape { columns, objects: Vec::new(), keys: 0 });
     Some(shapes.len() - 1)
 }

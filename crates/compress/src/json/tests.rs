@@ -142,8 +142,17 @@ fn any_json() -> impl Strategy<Value = String> {
             };
             format!("{{\"type\":\"text\",\"text\":{},\"a\":\"json{{x\"}}", serde_json::Value::String(inner))
         });
+        let lists = {
+            let value = prop_oneof![8 => scalar(), 1 => inner.clone()];
+            let row = prop_oneof![9 => prop::collection::vec(value, 3), 1 => prop::collection::vec(scalar(), 0..5)];
+            (prop::collection::vec(row, 3..10), scalar()).prop_map(|(rows, constant)| {
+                let row = |row: Vec<String>| format!("[{},{constant}]", row.join(","));
+                format!("[{}]", rows.into_iter().filter(|row| !row.is_empty()).map(row).collect::<Vec<_>>().join(","))
+            })
+        };
         prop_oneof![
             addresses,
+            lists,
             wrapped,
             kinds,
             repeats,
@@ -208,6 +217,14 @@ fn duplicate_keys_and_other_orders_are_written_on_their_own() {
     check(
         r#"[{"a":1,"b":2},{"a":3,"b":4},{"b":5,"a":6},{"a":7,"a":8},{"a":9,"b":0},{"a":1,"b":1},null,"x"]"#,
         "[{a b}\n1 2\n3 4\n={b=5 a=6}\n={a=7 a=8}\n9 0\n1 1\n=null\n=x]",
+    );
+}
+
+#[test]
+fn arrays_of_one_length_are_rows_too() {
+    check(
+        r#"{"values":[["name","city","n"],["Mia","Rome",1],["Omar","Rome",2],["Ann Li","Rome",30],["Raj","Rome"]]}"#,
+        "values=[#{0 1=Rome 2}\nname 1=city n\nMia 1\nOmar 2\n\"Ann Li\" 30\n=[Raj Rome]]",
     );
 }
 

@@ -119,6 +119,54 @@ impl<'a> Node<'a> {
     }
 }
 
+/// The values of an object under their keys, or of an array under their places, which serve as keys.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'n> {
+    pairs: &'n [(Cow<'n, str>, Node<'n>)],
+    elements: &'n [Node<'n>],
+}
+
+/// Places of array elements as keys; longer arrays are not laid out as rows.
+const PLACES: [&str; 32] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
+];
+
+/// The longest array that [`Fields`] can show whole.
+pub(super) const MAX_PLACES: usize = PLACES.len();
+
+impl<'n> Fields<'n> {
+    pub(super) const fn of_object(pairs: &'n [(Cow<'n, str>, Node<'n>)]) -> Self {
+        Self { pairs, elements: &[] }
+    }
+
+    /// The first [`MAX_PLACES`] elements.
+    pub(super) const fn of_array(elements: &'n [Node<'n>]) -> Self {
+        Self { pairs: &[], elements }
+    }
+
+    pub(super) fn of(node: &'n Node<'n>) -> Option<Self> {
+        match &node.value {
+            Value::Object(pairs) => Some(Self::of_object(pairs)),
+            Value::Array(elements) => Some(Self::of_array(elements)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'n str, &'n Node<'n>)> {
+        let pairs = self.pairs.iter().map(|(key, node)| (key.as_ref(), node));
+        pairs.chain(PLACES.iter().copied().zip(self.elements))
+    }
+
+    pub(super) fn keys(self) -> impl Iterator<Item = &'n str> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    pub(super) const fn len(self) -> usize {
+        self.pairs.len() + self.elements.len()
+    }
+}
+
 fn hash_of(value: &Value<'_>) -> u64 {
     match value {
         Value::Null => 1,
