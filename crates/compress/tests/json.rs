@@ -302,6 +302,13 @@ fn a_picture_is_left_out_only_with_a_handle_to_its_bytes() {
 }
 
 #[test]
+fn a_read_that_may_be_edited_is_left_alone() {
+    let text = serde_json::to_string_pretty(&vec![serde_json::json!({ "id": 1, "name": "x y" }); 30]).expect("rows");
+    let hints = Hints { editable: true, ..Hints::NONE };
+    assert_eq!(laws::check(compressor(), &text, hints), (None, None));
+}
+
+#[test]
 fn maps_of_distinct_facts_are_never_sampled() {
     let map: std::collections::BTreeMap<_, _> = (0..400_u64)
         .map(|id| {

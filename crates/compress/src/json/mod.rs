@@ -40,6 +40,10 @@ impl Compressor for SmartCrusher {
     }
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        // Another notation cannot be quoted in an edit.
+        if segment.hints.editable {
+            return None;
+        }
         let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
         let strings = embed::strings(text);
         let source = Source::parse(text, &strings)?;
