@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 let label = self.label()?;
                 let node = self.value(place)?;
-                // Labels inside come first, as they do when they are written.
+                // Labels inside this object have higher numbers and are filed before it.
                 if self.labels.len() < label {
                     self.labels.resize_with(label, || Node::plain(Value::Null));
                 }
