@@ -1,7 +1,7 @@
 //! SmartCrusher: JSON.
 //!
 //! A text is parsed into a value that keeps everything it says ([`value`], [`parse`]; JSON inside strings is unwrapped,
-//! [`embed`]), written in a notation that names keys once ([`layout`] decides, [`write`] writes, [`alias`] shortens addresses),
+//! [`embed`]), written in a notation that names keys once ([`layout`] decides, [`mod@write`] writes, [`alias`] shortens addresses),
 //! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
 //!
 //! Where omissions are allowed, large arrays are shown in part ([`select`]) and opaque strings by their ends ([`opaque`]).
