@@ -215,8 +215,9 @@ fn a_huge_object_takes_linear_time() {
     };
     for make in [&object as &dyn Fn(usize) -> String, &rows] {
         let (small, large) = (make(20_000), make(40_000));
-        let (one, two) = (best_time(&small), best_time(&large));
-        assert!(two < one * 3 + Duration::from_millis(20), "{one:?} for one, {two:?} for two");
+        // A busy machine spoils single measurements; work that grows faster than the text spoils all of them.
+        let times: Vec<_> = (0..5).map(|_| (best_time(&small), best_time(&large))).collect();
+        assert!(times.iter().any(|(one, two)| *two < *one * 5 / 2 + Duration::from_millis(5)), "{times:?}");
     }
     assert!(check(&object(200_000)).0.is_some());
 }
@@ -230,7 +231,7 @@ fn best_time(text: &str) -> Duration {
         compressor().compress(&Segment::bare(text), &goal);
         start.elapsed()
     };
-    (0..4).map(run).min().expect("several runs")
+    (0..2).map(run).min().expect("several runs")
 }
 
 /// T063.
@@ -299,6 +300,13 @@ fn a_picture_is_left_out_only_with_a_handle_to_its_bytes() {
     };
     assert!(shorter.contains("data:image/png;base64,iVBOR") && shorter.contains(&handle.to_string()));
     assert_eq!(omissions.len(), 1);
+}
+
+#[test]
+fn a_read_that_may_be_edited_is_left_alone() {
+    let text = serde_json::to_string_pretty(&vec![serde_json::json!({ "id": 1, "name": "x y" }); 30]).expect("rows");
+    let hints = Hints { editable: true, ..Hints::NONE };
+    assert_eq!(laws::check(compressor(), &text, hints), (None, None));
 }
 
 #[test]

@@ -404,8 +404,9 @@ fn derive<'t>(fields: &mut [Field<'t>], columns: &[&Column<'t>], rows: usize) {
         .iter()
         .zip(columns)
         .map(|(field, column)| {
-            matches!(field.layout, Layout::Cell { .. })
-                && column.values.iter().all(|node| node.is_null() || template::address(node).is_some())
+            let addresses = || column.values.iter().filter(|node| template::address(node).is_some()).count();
+            let nulls = || column.values.iter().filter(|node| node.is_null()).count();
+            matches!(field.layout, Layout::Cell { .. }) && addresses() * 5 >= (column.values.len() - nulls()) * 4
         })
         .collect();
     if !addresses.contains(&true) {

@@ -1,7 +1,11 @@
 //! SmartCrusher: JSON.
 //!
-//! The text is parsed into a value that keeps everything ([`value`]), written in a notation that names keys once ([`write`]),
+//! A text is parsed into a value that keeps everything it says ([`value`], [`parse`]; JSON inside strings is unwrapped,
+//! [`embed`]), written in a notation that names keys once ([`layout`] decides, [`mod@write`] writes, [`alias`] shortens addresses),
 //! and read back ([`read`]) before it is used: if the two values differ in anything, the text is left alone.
+//!
+//! Where omissions are allowed, large arrays are shown in part ([`select`]) and opaque strings by their ends ([`opaque`]).
+//! Objects are never sampled: each of their keys is a fact of its own.
 
 mod alias;
 mod cost;
@@ -40,6 +44,10 @@ impl Compressor for SmartCrusher {
     }
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        // Another notation cannot be quoted in an edit.
+        if segment.hints.editable {
+            return None;
+        }
         let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
         let strings = embed::strings(text);
         let source = Source::parse(text, &strings)?;

@@ -164,7 +164,7 @@ pub(super) fn string_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
     let mut decoded: Option<String> = None;
     let mut start = 1;
     loop {
-        let stop = start + bytes[start..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+        let stop = start + bytes[start..].iter().position(|byte| STOPS[usize::from(*byte)])?;
         match (bytes[stop], &mut decoded) {
             (b'"', None) => return Some((Cow::Borrowed(&text[start..stop]), stop + 1)),
             (b'"', Some(decoded)) => {
@@ -182,6 +182,19 @@ pub(super) fn string_at(text: &str) -> Option<(Cow<'_, str>, usize)> {
         }
     }
 }
+
+/// Bytes that end a run of plain characters in a string.
+const STOPS: [bool; 256] = {
+    let mut stops = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        stops[byte] = true;
+        byte += 1;
+    }
+    stops[b'"' as usize] = true;
+    stops[b'\\' as usize] = true;
+    stops
+};
 
 /// The character that the escape at the start of `bytes` stands for, and its length.
 fn escape_at(bytes: &[u8]) -> Option<(char, usize)> {

@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 let label = self.label()?;
                 let node = self.value(place)?;
-                // Labels inside come first, as they do when they are written.
+                // Labels inside this object have higher numbers and are filed before it.
                 if self.labels.len() < label {
                     self.labels.resize_with(label, || Node::plain(Value::Null));
                 }
@@ -435,7 +435,7 @@ impl<'a> Reader<'a> {
                     row.path.pop();
                     Some(Node::plain(Value::Object(inner)))
                 }
-                Kind::Template(template) if template.contains(REST) => {
+                Kind::Template(template) if template.contains(REST) && !self.is_named(row, &field.key) => {
                     let node = self.next_cell(&Kind::Cell { text: true }, row)?;
                     node.map(|node| in_address(node, template)).map_or(Some(None), |node| node.map(Some))?
                 }
@@ -487,6 +487,11 @@ impl<'a> Reader<'a> {
             pairs.push((key.clone(), node));
         }
         Some(())
+    }
+
+    /// Whether the next cell has this name.
+    fn is_named(&mut self, row: &Row<'a>, key: &str) -> bool {
+        self.name(row).is_some_and(|(path, _)| is_at(&path, &row.path, key))
     }
 
     /// One cell; the inner `None` is an absent key.

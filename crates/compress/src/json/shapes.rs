@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::layout::Columns;
-use super::value::{Fields, Node};
+use super::value::{Fields, Node, hash_bytes};
 
 /// More kinds than this are written one by one: a reader would have to go back to too many headers.
 pub(super) const MAX_SHAPES: usize = 8;
@@ -35,9 +35,7 @@ pub(super) fn of<'t>(objects: &[&'t Node<'t>]) -> Option<Vec<Vec<&'t Node<'t>>>>
     let mut out_of_order = 0;
     for object in objects {
         let fields = Fields::of(object)?;
-        let signature = fields.keys().fold(fields.len() as u64, |hash, key| {
-            key.bytes().fold(hash.rotate_left(5), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
-        });
+        let signature = fields.keys().fold(fields.len() as u64, |hash, key| hash_bytes(hash, key.as_bytes()));
         if !signatures.contains_key(&signature) {
             if signatures.len() == MAX_SIGNATURES {
                 return None;

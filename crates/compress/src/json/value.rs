@@ -182,7 +182,8 @@ fn hash_of(value: &Value<'_>) -> u64 {
     }
 }
 
-fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
+/// A hash of some bytes that goes on from another one.
+pub(super) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let hash = words.iter().fold(mix(seed, bytes.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
     mix(hash, rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))

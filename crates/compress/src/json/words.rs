@@ -28,25 +28,52 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
     if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'&' | b'#' | b'!') || *last == b' ' {
         return false;
     }
-    let plain = bytes.iter().all(|byte| match byte {
-        b'"' | b';' | b']' | b'}' | 0..b' ' | 127 => false,
-        b' ' => spaces,
-        b',' => commas,
-        // In a header, braces that match make a template; in an array, a letter and a brace start a header.
-        b'{' => matches!(place, Place::Cell { .. }),
-        _ => true,
-    });
-    if !plain || (!text.is_ascii() && text.contains(is_odd_blank)) {
+    let traits = bytes.iter().fold(0, |traits, byte| traits | TRAITS[usize::from(*byte)]);
+    let mut forbidden = ALWAYS_QUOTED;
+    forbidden |= if spaces { 0 } else { BLANK };
+    forbidden |= if commas { 0 } else { COMMA };
+    // In a header, braces that match make a template; in an array, a letter and a brace start a header.
+    forbidden |= if matches!(place, Place::Cell { .. }) { 0 } else { BRACE };
+    if traits & forbidden != 0 || (traits & WIDE != 0 && text.contains(is_odd_blank)) {
         return false;
     }
     if if typed { is_literal(text) } else { matches!(text, "-" | "null") } {
         return false;
     }
-    if Style::at_start(text).is_some() {
+    if traits & BRACE_OR_BRACKET != 0 && Style::at_start(text).is_some() {
         return false;
     }
-    !matches!(place, Place::Cell { .. }) || !looks_named(text)
+    traits & EQUALS == 0 || !matches!(place, Place::Cell { .. }) || !looks_named(text)
 }
+
+/// What a byte does to the word it stands in.
+const ALWAYS_QUOTED: u8 = 1;
+const BLANK: u8 = 2;
+const COMMA: u8 = 4;
+const BRACE: u8 = 8;
+const BRACKET: u8 = 16;
+const EQUALS: u8 = 32;
+const WIDE: u8 = 64;
+const BRACE_OR_BRACKET: u8 = BRACE | BRACKET;
+
+const TRAITS: [u8; 256] = {
+    let mut traits = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        traits[byte] = match byte as u8 {
+            b'"' | b';' | b']' | b'}' | 0..b' ' | 127 => ALWAYS_QUOTED,
+            b' ' => BLANK,
+            b',' => COMMA,
+            b'{' => BRACE,
+            b'[' => BRACKET,
+            b'=' => EQUALS,
+            128.. => WIDE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    traits
+};
 
 /// Blanks that a reader could not tell from the ordinary one.
 fn is_odd_blank(c: char) -> bool {

@@ -481,26 +481,19 @@ impl Writer<'_> {
             (Layout::Group(group), Value::Object(pairs)) => return self.cells(Fields::of_object(pairs), group, row),
             (Layout::Group(_), _) => return false,
             // A row that was set aside when the layout was made may still have fitting keys, but not a fitting type.
-            (Layout::Cell { text: true } | Layout::Address { .. }, value)
-                if !matches!(value, Value::String(_) | Value::Null) =>
-            {
-                return false;
+            (Layout::Cell { text: true }, value) if !matches!(value, Value::String(_) | Value::Null) => return false,
+            (Layout::Address { .. }, Value::Null) => {}
+            (Layout::Address { prefix, suffix }, _) => {
+                match middle(node, prefix, suffix) {
+                    Some(middle) => self.middle(middle, row),
+                    None => self.named(&row.path.clone(), node, row),
+                }
+                return true;
             }
             _ => {}
         }
         let text = matches!(layout, Layout::Cell { text: true } | Layout::Address { .. });
         let place = Place::Cell { delimiter: row.delimiter, text };
-        if let (Layout::Address { prefix, suffix }, Value::String(string)) = (layout, &node.value) {
-            let middle = string.text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
-            let Some(middle) = middle else { return false };
-            self.delimit_mark(row);
-            if words::is_bare(middle, place) {
-                self.out.push_str(middle);
-            } else {
-                words::push_quoted(&mut self.out, middle);
-            }
-            return true;
-        }
         let first = !row.cells_written;
         self.delimit(node, place, row);
         match (layout, &node.value) {
@@ -525,6 +518,16 @@ impl Writer<'_> {
             _ => self.value(node, place, Lines::One),
         }
         true
+    }
+
+    /// A cell with what is left of an address.
+    fn middle(&mut self, middle: &str, row: &mut Row<'_>) {
+        self.delimit_mark(row);
+        if words::is_bare(middle, Place::Cell { delimiter: row.delimiter, text: true }) {
+            self.out.push_str(middle);
+        } else {
+            words::push_quoted(&mut self.out, middle);
+        }
     }
 
     fn absent<'t>(&mut self, key: &'t str, layout: &'t Layout<'t>, row: &mut Row<'t>) -> bool {
@@ -584,6 +587,14 @@ struct Mark {
     out: usize,
     omissions: usize,
     labels: usize,
+}
+
+/// What stands between the ends of an address.
+fn middle<'n>(node: &'n Node<'_>, prefix: &str, suffix: &str) -> Option<&'n str> {
+    match &node.value {
+        Value::String(string) => string.text.strip_prefix(prefix)?.strip_suffix(suffix),
+        _ => None,
+    }
 }
 
 /// The text that a template finds under `key`.

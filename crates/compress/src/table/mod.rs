@@ -31,6 +31,10 @@ impl Compressor for TableCompressor {
     }
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        // Another layout cannot be quoted in an edit.
+        if segment.hints.editable {
+            return None;
+        }
         let grid = parse(segment.text)?;
         let exact = exact(&grid, segment.text);
         let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
