@@ -1,8 +1,8 @@
 //! The exact encoding of lines that repeat a message with other values, and its decoder.
 //!
 //! ```text
-//! [lines: "A=" a line with its {varying parts}; "A x y": that line again with x, y; " part as above; '12 as above but
-//! for this end; rest as above; =3 three more times]
+//! [lines: "A=" a line with its {varying parts}; "A x y" that line with x, y; " part as above, "/x its directory with x, '12 it
+//! with another end; =3 three more times]
 //! A=081109 {203615} {148} INFO dfs.DataNode: PacketResponder {1} for block {blk_388} terminating
 //! A 203807 222 0 blk_695
 //! ```
@@ -27,8 +27,7 @@ const BRACES: [(char, char); 5] = [('{', '}'), ('<', '>'), ('«', '»'), ('‹',
 
 const INTRODUCTION: &str = "[lines: \"A=\" a line with its ";
 const LEGEND: &str = "varying parts";
-const RULES: &str =
-    "; \"A x y\" that line with x, y; \" part as above; '12 as above but for this end; =3 three more times]\n";
+const RULES: &str = "; \"A x y\" that line with x, y; \" part as above, \"/x its directory with x, '12 it with another end; =3 three more times]\n";
 
 /// Encodes lines; `None` when no template repeats, or no sign is free to enclose the varying parts.
 ///
@@ -222,12 +221,19 @@ fn write_row(text: &mut String, name: &str, line: Line<'_>, old: Line<'_>, templ
         dittos = 0;
         text.push(' ');
         let end = new.len() - varying.suffix;
+        let value = &new[varying.prefix..end];
         match same_start(old, new) {
             Some(shared) if shared > varying.prefix && shared < end => {
                 text.push('\'');
                 text.push_str(&new[shared..end]);
             }
-            _ => text.push_str(&new[varying.prefix..end]),
+            _ => match varying.value(old).and_then(|old| same_directory(old, value)) {
+                Some(name) => {
+                    text.push_str("\"/");
+                    text.push_str(name);
+                }
+                None => text.push_str(value),
+            },
         }
     }
     text.push('\n');
@@ -259,6 +265,17 @@ fn same_start(old: &str, new: &str) -> Option<usize> {
     let equal = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
     let shared = new.as_bytes()[..equal].iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
     (shared >= 3).then_some(shared)
+}
+
+/// What follows the directory of `old` in `new`, when both are in it and it is long enough to be worth not repeating.
+fn same_directory<'t>(old: &str, new: &'t str) -> Option<&'t str> {
+    let directory = directory(old)?;
+    new.strip_prefix(directory).filter(|name| directory.len() >= 6 && !name.is_empty())
+}
+
+/// A path up to its last `/`.
+fn directory(path: &str) -> Option<&str> {
+    path.rfind('/').map(|at| &path[..=at])
 }
 
 /// The first words of the line above.
@@ -376,9 +393,10 @@ impl Decoder {
             };
             let new = match given.next() {
                 None | Some("\"") => old()?.to_owned(),
-                Some(written) => match written.strip_prefix('\'') {
-                    Some(tail) => format!("{}{tail}", old()?.get(..old()?.len().checked_sub(tail.len())?)?),
-                    None => written.to_owned(),
+                Some(written) => match (written.strip_prefix('\''), written.strip_prefix("\"/")) {
+                    (Some(tail), _) => format!("{}{tail}", old()?.get(..old()?.len().checked_sub(tail.len())?)?),
+                    (_, Some(name)) => format!("{}{name}", directory(old()?)?),
+                    _ => written.to_owned(),
                 },
             };
             line.push_str(fixed);
