@@ -19,6 +19,9 @@ use super::mine::{Mined, Template};
 /// later words it means the previous line of the same template.
 const HEAD: usize = 6;
 
+/// A directory of fewer bytes is repeated: a whole path is easier to read and to find.
+const DIRECTORY: usize = 16;
+
 /// At most this many templates get a name: `A` to `Z` and `AA` to `ZZ`.
 const NAMES: usize = 26 + 26 * 26;
 
@@ -270,7 +273,7 @@ fn same_start(old: &str, new: &str) -> Option<usize> {
 /// What follows the directory of `old` in `new`, when both are in it and it is long enough to be worth not repeating.
 fn same_directory<'t>(old: &str, new: &'t str) -> Option<&'t str> {
     let directory = directory(old)?;
-    new.strip_prefix(directory).filter(|name| directory.len() >= 6 && !name.is_empty())
+    new.strip_prefix(directory).filter(|name| directory.len() >= DIRECTORY && !name.is_empty())
 }
 
 /// A path up to its last `/`.
