@@ -86,7 +86,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let rest = rest[open.len_utf8()..].strip_prefix(LEGEND)?;
     let close = rest.chars().next()?;
     let rows = rest[close.len_utf8()..].strip_prefix(RULES)?;
-    let mut decoder = Decoder { open, close, above: Above::default(), templates: Vec::new() };
+    let mut decoder = Decoder { open, close, above: Above::default(), templates: Vec::new(), words: Vec::new() };
     let mut text = String::with_capacity(encoded.len() * 2);
     for row in rows.split_inclusive('\n') {
         let (row, end) = row.strip_suffix('\n').map_or((row, ""), |row| (row, "\n"));
@@ -327,6 +327,8 @@ struct Decoder {
     close: char,
     above: Above,
     templates: Vec<Known>,
+    /// Reused for every line.
+    words: Vec<Word>,
 }
 
 impl Decoder {
@@ -394,22 +396,31 @@ impl Decoder {
                 Some(word) => word.get(value.prefix..word.len().checked_sub(value.suffix)?),
                 None => Some(value.text.as_str()),
             };
-            let new = match given.next() {
-                None | Some("\"") => old()?.to_owned(),
-                Some(written) => match (written.strip_prefix('\''), written.strip_prefix("\"/")) {
-                    (Some(tail), _) => format!("{}{tail}", old()?.get(..old()?.len().checked_sub(tail.len())?)?),
-                    (_, Some(name)) => format!("{}{name}", directory(old()?)?),
-                    _ => written.to_owned(),
-                },
-            };
             line.push_str(fixed);
-            line.push_str(&new);
-            value.text = new;
+            let start = line.len();
+            match given.next() {
+                None | Some("\"") => line.push_str(old()?),
+                Some(written) => match (written.strip_prefix('\''), written.strip_prefix("\"/")) {
+                    (Some(tail), _) => {
+                        line.push_str(old()?.get(..old()?.len().checked_sub(tail.len())?)?);
+                        line.push_str(tail);
+                    }
+                    (_, Some(name)) => {
+                        line.push_str(directory(old()?)?);
+                        line.push_str(name);
+                    }
+                    _ => line.push_str(written),
+                },
+            }
+            if value.text != line[start..] {
+                value.text.clear();
+                value.text.push_str(&line[start..]);
+            }
         }
         line.push_str(known.fixed.last()?);
-        let mut words = Vec::new();
-        lex::words(&line, Quotes::Open, &mut words);
-        self.above.note(&line, &words);
+        self.words.clear();
+        lex::first_words(&line, Quotes::Open, HEAD, &mut self.words);
+        self.above.note(&line, &self.words);
         Some(line)
     }
 }
