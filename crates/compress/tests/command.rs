@@ -1,5 +1,7 @@
 //! Command output against what the corpus knows of it: failed tests, summaries and error lines of each recorded run.
 
+#![allow(clippy::print_stderr, reason = "says that a test was skipped")]
+
 use std::path::Path;
 
 use headroom_compress::{ALL, compress};

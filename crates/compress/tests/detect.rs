@@ -1,5 +1,7 @@
 //! What the corpus says its files are, and what detection finds.
 
+#![allow(clippy::print_stderr, reason = "says that a test was skipped")]
+
 use headroom_compress::detect;
 use headroom_core::{Kind, Segment};
 use headroom_testkit::corpus;
