@@ -41,6 +41,9 @@ pub struct Receipt {
     pub status: u16,
     /// Whether the provider refused the changed body and the original was sent instead.
     pub replayed_original: bool,
+    /// Whether the answer broke off, by the provider or by the client: the usage is then what had been stated by that time.
+    #[serde(default)]
+    pub cut_off: bool,
     /// Tokens billed, as the provider said; `None` when it said nothing.
     pub usage: Option<Usage>,
     /// Microseconds spent on planning and committing.

@@ -55,11 +55,12 @@ pub(crate) async fn exchange(
     receipt.replayed_original = replayed;
     receipt.agent = agent(head);
     receipt.status = response.as_ref().map_or(0, |response| response.status().as_u16());
-    let filing = Filing::new(Arc::clone(&app), receipt);
+    let mut filing = Filing::new(Arc::clone(&app), receipt);
     match response {
         Ok(response) => Ok(relay(Call { app, url, headers: outgoing, turn, filing }, response).await),
         Err(refusal) => {
             Metrics::count(&app.metrics.upstream_failures);
+            filing.finish();
             Err(refusal)
         }
     }

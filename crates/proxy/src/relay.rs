@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use headroom::{Query, Receipt};
 use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
@@ -21,6 +21,7 @@ use reqwest::Url;
 use crate::app::App;
 use crate::headers::{self, ID};
 use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 
 /// What clients get.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
@@ -128,7 +129,7 @@ impl Streaming {
                 }
                 Some(Err(error)) => {
                     // The client must see that its answer is cut off, so the error goes on.
-                    return Some(Err(error.into()));
+                    return Some(Err(told(error.into()).await));
                 }
                 None => {
                     self.ended = true;
@@ -180,7 +181,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
     loop {
         let bytes = match held(body).await {
             Held::Whole(bytes) => bytes,
-            Held::TooLong(body) => return answer.map(|()| body),
+            Held::Unread(body) => return answer.map(|()| body),
         };
         let mut steps = VecDeque::new();
         let mut more = Vec::new();
@@ -206,28 +207,38 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
             }
             steps.extend(more);
         }
-        let Some(next) = continued else { return crate::refusal::Refusal::Unreachable.response() };
-        match call.go_on(next).await {
-            None => return crate::refusal::Refusal::Unreachable.response(),
-            Some(response) => {
-                let (head, next) = response.into_parts();
-                if !head.status.is_success() || !is_type(&head.headers, "application/json") {
-                    // The client gets the refusal itself, with its status and headers, and can retry the turn.
-                    let mut refused = Response::new(passing(next));
-                    *refused.status_mut() = head.status;
-                    *refused.headers_mut() = headers::downstream(&head.headers);
-                    return refused;
-                }
-                body = next;
-            }
+        let response = match continued {
+            Some(next) => call.go_on(next).await,
+            None => None,
+        };
+        let Some(response) = response else {
+            call.filing.refused(StatusCode::BAD_GATEWAY);
+            return Refusal::Unreachable.response();
+        };
+        let (head, next) = response.into_parts();
+        if !head.status.is_success() || !is_type(&head.headers, "application/json") {
+            // The client gets the refusal itself, with its status and headers, and can retry the turn.
+            call.filing.refused(head.status);
+            let mut refused = Response::new(passing(next));
+            *refused.status_mut() = head.status;
+            *refused.headers_mut() = headers::downstream(&head.headers);
+            return refused;
         }
+        body = next;
     }
 }
 
-/// A body read into memory, or too long for that.
+/// A body read into memory, or one that was too long for that or broke off.
 enum Held {
     Whole(Bytes),
-    TooLong(Body),
+    Unread(Body),
+}
+
+/// An error, once what was forwarded before it has had its turn to be written: the server drops what it still holds when
+/// a body fails.
+async fn told(error: Error) -> Error {
+    tokio::task::yield_now().await;
+    error
 }
 
 /// Reads a body up to the bound; beyond it, or when it breaks, what was read goes on in front of the rest.
@@ -248,16 +259,16 @@ async fn held(mut body: reqwest::Body) -> Held {
             }
             Some(Err(error)) => Some(Error::from(error)),
         };
-        let broken = problem.is_some();
-        let head = stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))).chain(problem.map(Err)));
-        if broken {
-            return Held::TooLong(StreamBody::new(head).boxed_unsync());
+        let head = stream::iter(pieces.into_iter().map(|piece| Ok(Frame::data(piece))));
+        if let Some(problem) = problem {
+            let end = stream::once(async { Err(told(problem).await) });
+            return Held::Unread(StreamBody::new(head.chain(end)).boxed_unsync());
         }
         let rest = stream::unfold(body, |mut body| async {
             let frame = body.frame().await?;
             Some((frame.map_err(Error::from), body))
         });
-        return Held::TooLong(StreamBody::new(futures_util::StreamExt::chain(head, rest)).boxed_unsync());
+        return Held::Unread(StreamBody::new(head.chain(rest)).boxed_unsync());
     }
     Held::Whole(match pieces.as_slice() {
         [one] => one.clone(),
@@ -333,8 +344,14 @@ impl Filing {
         self.receipt.retrieval_misses = self.receipt.retrieval_misses.saturating_add(count(misses));
     }
 
-    /// The answer has come to its end.
-    fn finish(&mut self) {
+    /// The answer has come to its end, or there was none.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// The turn could not be continued; this is what the client was told.
+    fn refused(&mut self, status: StatusCode) {
+        self.receipt.status = status.as_u16();
         self.finished = true;
     }
 }
@@ -351,6 +368,7 @@ impl Drop for Filing {
             });
         }
         if !self.finished {
+            self.receipt.cut_off = true;
             Metrics::count(&self.app.metrics.cut_off);
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));

@@ -1,5 +1,6 @@
-//! Tools for tests: the corpus, generators of hostile text, and the laws every compressor obeys. Never shipped.
+//! Tools for tests: the corpus, generators of hostile text, the laws every compressor obeys, and HTTP by hand. Never shipped.
 
 pub mod corpus;
 pub mod generate;
+pub mod http;
 pub mod laws;

@@ -195,7 +195,7 @@ fn a_part_of_a_users_text_can_be_replaced_alone() {
     assert_eq!(body["messages"][0]["content"], "héllo\t[…] tail? \"why\"");
 }
 
-/// T017, T027, T028
+/// T017, T027, T028, T030
 #[test]
 fn cache_markers_stay_where_and_as_they_are() {
     let body = json!({

@@ -655,7 +655,10 @@ fn openai_retrievals_in_a_row_are_bounded() {
 
 #[test]
 fn openai_one_chunk_may_hold_everything() {
-    let chunk = |content: &str, calls: Value, finish: Value| json!({"id": "x", "choices": [{"index": 0, "delta": {"role": "assistant", "content": content, "tool_calls": calls}, "finish_reason": finish}]});
+    let chunk = |content: &str, calls: Value, finish: Value| {
+        json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": content, "tool_calls": calls}, "finish_reason": finish}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, "id": finish})
+    };
     let call = |id: &str, index: usize, name: &str| json!({"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": "{}"}});
     let whole =
         format!("data: {}\n\n", chunk("Hi.", json!([call("m", 0, TOOL), call("b", 1, "Bash")]), json!("tool_calls")));
@@ -664,6 +667,12 @@ fn openai_one_chunk_may_hold_everything() {
     assert_eq!(delta[0], json!({"role": "assistant", "content": "Hi.", "tool_calls": [call("b", 0, "Bash")]}));
     assert_eq!(outcome.events().last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(outcome.exchanges.len(), 1);
+
+    let alone = format!("data: {}\n\n", chunk("Look. ", json!([call("m", 0, TOOL)]), json!("tool_calls")));
+    let rest = format!("data: {}\n\ndata: [DONE]\n\n", chunk("Done.", Value::Null, json!("stop")));
+    let (text, calls, finish, usage) = gpt_message(&stream(OpenAiChat, &gpt_request(), &[alone, rest]));
+    assert_eq!((text.as_str(), calls.len(), finish.as_str()), ("Look. Done.", 0, "stop"));
+    assert_eq!(usage["completion_tokens"], 4);
 }
 
 #[test]

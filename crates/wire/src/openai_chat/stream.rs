@@ -79,6 +79,9 @@ impl Stream for Chunks {
     }
 }
 
+/// New text for a range of a chunk.
+type Patch = (Range<usize>, String);
+
 /// What the client gets of an event.
 enum Seen {
     Untouched,
@@ -112,72 +115,59 @@ impl Chunks {
         let Some((document, root)) = document.as_ref().and_then(|document| Some((document, document.root()?))) else {
             return Seen::Untouched;
         };
-        let [id, choices] = document.fields(root, ["id", "choices"]).unwrap_or_default();
-        let mut patches = self.same_id(document, id);
+        let [id, choices, usage] = document.fields(root, ["id", "choices", "usage"]).unwrap_or_default();
         let Some(choices) = choices.filter(|choices| document.is_array(*choices)) else { return Seen::Untouched };
+        let ids = self.same_id(document, id);
         let Some(choice) = document.elements(choices).next() else {
             // The usage chunk.
-            return if self.alters() { Seen::Ends(changed(event, &data, patches)) } else { Seen::Untouched };
+            return if self.alters() {
+                Seen::Ends(changed(event, &data, ids.into_iter().collect()))
+            } else {
+                Seen::Untouched
+            };
         };
         let [index, delta, finish_reason] =
             document.fields(choice, ["index", "delta", "finish_reason"]).unwrap_or_default();
         if index.is_some_and(|index| document.count(index) != Some(0)) {
             return Seen::Untouched;
         }
-        let mut empty = false;
-        if let Some(delta) = delta {
-            empty = self.delta(document, delta, &mut patches);
-        }
-        let reason = finish_reason.and_then(|reason| Some((reason, document.string(reason)?)));
-        if let Some((span, reason)) = reason {
-            self.finish_reason = Some(reason.into_owned());
-            return match delta.filter(|_| self.alters()) {
-                None if self.alters() => Seen::Ends(changed(event, &data, patches)),
-                None => Seen::Untouched,
-                Some(delta) => {
-                    let end = vec![(document.span(delta), "{}".to_owned())];
-                    let end = changed(
-                        event,
-                        &data,
-                        patches
-                            .iter()
-                            .filter(|(at, _)| at.end <= document.span(delta).start)
-                            .cloned()
-                            .chain(end)
-                            .collect(),
-                    );
-                    if empty {
-                        return Seen::Ends(end);
-                    }
-                    patches.push((document.span(span), "null".to_owned()));
-                    Seen::SaysAndEnds { said: changed(event, &data, patches), end }
-                }
+        let (left, empty) = delta.map_or((None, true), |delta| self.delta(document, delta));
+        let Some((reason, text)) = finish_reason.and_then(|reason| Some((reason, document.string(reason)?))) else {
+            let patches: Vec<_> = ids.into_iter().chain(left).collect();
+            return match (empty && self.alters(), patches.is_empty()) {
+                (true, _) => Seen::Nothing,
+                (false, true) => Seen::Untouched,
+                (false, false) => Seen::Changed(changed(event, &data, patches)),
             };
+        };
+        self.finish_reason = Some(text.into_owned());
+        if !self.alters() {
+            return Seen::Untouched;
         }
-        match (patches.is_empty(), empty && self.alters()) {
-            (_, true) => Seen::Nothing,
-            (true, _) => Seen::Untouched,
-            (false, _) => Seen::Changed(changed(event, &data, patches)),
+        let nothing = delta.map(|delta| (document.span(delta), "{}".to_owned()));
+        let end = changed(event, &data, ids.iter().cloned().chain(nothing).collect());
+        if empty {
+            return Seen::Ends(end);
         }
+        let later = [Some(reason), usage].into_iter().flatten().map(|id| (document.span(id), "null".to_owned()));
+        let said = changed(event, &data, ids.into_iter().chain(left).chain(later).collect());
+        Seen::SaysAndEnds { said, end }
     }
 
     /// The client knows one completion: chunks of later responses get the identifier of the first.
-    fn same_id(&mut self, document: &Document, id: Option<Id>) -> Vec<(Range<usize>, String)> {
-        let Some((span, id)) = id.and_then(|id| Some((document.span(id), document.string(id)?))) else {
-            return Vec::new();
-        };
+    fn same_id(&mut self, document: &Document, id: Option<Id>) -> Option<Patch> {
+        let (span, id) = id.and_then(|id| Some((document.span(id), document.string(id)?)))?;
         match &self.id {
-            Some(first) if self.continued && *first != id => vec![(span, quoted(first))],
-            Some(_) => Vec::new(),
+            Some(first) => (self.continued && *first != id).then(|| (span, quoted(first))),
             None => {
                 self.id = Some(id.into_owned());
-                Vec::new()
+                None
             }
         }
     }
 
-    /// Takes our calls out of a delta and says whether nothing is left in it that a client would miss.
-    fn delta(&mut self, document: &Document, delta: Id, patches: &mut Vec<(Range<usize>, String)>) -> bool {
+    /// Takes our calls out of a delta, and says whether nothing is left in it that a client would miss.
+    fn delta(&mut self, document: &Document, delta: Id) -> (Option<Patch>, bool) {
         let mut kept_members: Vec<(Range<usize>, Option<String>)> = Vec::new();
         let (mut dropped, mut says) = (false, false);
         for (key, value) in document.members(delta) {
@@ -208,9 +198,9 @@ impl Chunks {
             let raw = |span: &Range<usize>| document.text(span.clone()).to_owned();
             let members: Vec<String> =
                 kept_members.iter().map(|(span, text)| text.clone().unwrap_or_else(|| raw(span))).collect();
-            patches.push((document.span(delta), format!("{{{}}}", members.join(","))));
+            return (Some((document.span(delta), format!("{{{}}}", members.join(",")))), !says);
         }
-        !says
+        (None, !says)
     }
 
     /// Sorts the calls of one delta into ours and the client's.
@@ -270,7 +260,7 @@ enum Kept {
     None,
 }
 
-fn changed(event: &Event, data: &[u8], patches: Vec<(Range<usize>, String)>) -> Event {
+fn changed(event: &Event, data: &[u8], patches: Vec<Patch>) -> Event {
     if patches.is_empty() { event.clone() } else { event.with_data(&patch(data, patches)) }
 }
 

@@ -1,0 +1,8 @@
+//! The proxy as its clients and its providers see it.
+
+mod common;
+mod guard;
+mod pages;
+mod requests;
+mod retrieval;
+mod transport;

@@ -1,0 +1,64 @@
+//! The proxy's own pages.
+
+use headroom_testkit::http::Reply;
+use serde_json::json;
+
+use crate::common::{claude, handle_in, opening, pair, rows};
+
+#[tokio::test]
+async fn health_and_figures_are_shown() {
+    let body = r#"{"content":[],"stop_reason":"end_turn","usage":{"input_tokens":30,"cache_read_input_tokens":5,"output_tokens":7}}"#;
+    let pair = pair(vec![Reply::json(200, body)]).await;
+    assert_eq!(pair.send("GET", "/livez", &[], b"").await.status, 200);
+    assert_eq!(pair.send("GET", "/readyz", &[], b"").await.json()["ready"], true);
+    let headers = [("x-api-key", "sk-canary-key")];
+    pair.send("POST", "/v1/messages", &headers, claude(&json!(opening(&rows(400))), false).to_string().as_bytes())
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let metrics = pair.send("GET", "/metrics", &[], b"").await;
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain"));
+    let metrics = metrics.text();
+    for line in [
+        "headroom_exchanges_total 1",
+        "headroom_billed_output_tokens_total 7",
+        "headroom_added_seconds_count 1",
+        "headroom_failed_open_total 0",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
+    }
+    let stats = pair.send("GET", "/stats", &[], b"").await.json();
+    assert!(stats["counters"]["tokens_before"].as_u64() > stats["counters"]["tokens_after"].as_u64());
+    assert_eq!((&stats["store"]["originals"], &stats["policy"]), (&json!(1), &json!("standard")));
+    // T100
+    let receipts = serde_json::to_string(&pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap()).unwrap();
+    for shown in [metrics, stats.to_string(), receipts] {
+        assert!(!shown.contains("canary") && !shown.contains("service-1"));
+    }
+}
+
+#[tokio::test]
+async fn texts_are_compressed_and_given_back() {
+    let pair = pair(vec![]).await;
+    let text = rows(400);
+    let answer = pair.post("/v1/compress", &json!({"text": text, "tool": "Bash"}).to_string()).await;
+    let result = answer.json();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(result["tokens_after"].as_u64() < result["tokens_before"].as_u64());
+    let handle = handle_in(result["text"].as_str().unwrap()).expect("something was left out");
+    assert_eq!(result["handle"], handle);
+    let found = pair.send("GET", &format!("/v1/retrieve/{handle}?pattern=service-123%22"), &[], b"").await;
+    assert!(found.status == 200 && found.text().contains("service-123"));
+    assert_eq!(pair.send("GET", "/v1/retrieve/hr_0000000000", &[], b"").await.status, 404);
+    assert_eq!(pair.send("GET", "/v1/retrieve/nonsense", &[], b"").await.status, 400);
+    let exact = pair.post("/v1/compress", &json!({"text": text, "level": "lossless"}).to_string()).await.json();
+    assert_eq!((&exact["exact"], &exact["handle"]), (&json!(true), &json!(null)));
+    for wrong in [
+        "{}",
+        "no json",
+        r#"{"text":"x","level":"extreme"}"#,
+        r#"{"text":"x","kind":"poem"}"#,
+        r#"{"text":"x","txet":1}"#,
+    ] {
+        assert_eq!(pair.post("/v1/compress", wrong).await.status, 400, "{wrong}");
+    }
+}
