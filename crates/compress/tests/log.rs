@@ -1,5 +1,7 @@
 //! Logs against oracles that know them independently: the labels that people gave every line of the loghub logs.
 
+#![allow(clippy::print_stderr, reason = "says that a test was skipped")]
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 

@@ -53,12 +53,18 @@ impl Compressor for CommandCompressor {
         let exact =
             || search::shortest(segment.text, goal, &|line| fixed.get(line) != Some(&false)).map(Compressed::exact);
         let Some(omitting) = omit(segment, goal) else { return exact() };
+        if omitting.text.len() * CLEARLY < segment.text.len() {
+            return Some(omitting);
+        }
         Some(match exact() {
             Some(exact) if goal.tokens.count(&exact.text) <= goal.tokens.count(&omitting.text) => exact,
             _ => omitting,
         })
     }
 }
+
+/// No exact encoding of command output was seen to come close to this fraction of it.
+const CLEARLY: usize = 3;
 
 /// The output without noise; `None` where omitting is not allowed, or there is none.
 fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {

@@ -66,7 +66,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
             text.push_str(&format!("diff --git a/{path} b/{path}"));
         } else if is_hunk_header(line) {
             if let Some(known) = names.take() {
-                text.push_str(&format!("{}\n{}\n", known.old(), known.new()));
+                text.push_str(&format!("{}\n{}\n", known.old_line(), known.new_line()));
             }
             text.push_str(&with_counts(line, &lines[at + 1..])?);
         } else {
@@ -101,21 +101,21 @@ impl<'t> Names<'t> {
         }
     }
 
-    fn old(&self) -> String {
+    fn old_line(&self) -> String {
         if self.created { "--- /dev/null".to_owned() } else { format!("--- a/{}", self.path) }
     }
 
-    fn new(&self) -> String {
+    fn new_line(&self) -> String {
         if self.deleted { "+++ /dev/null".to_owned() } else { format!("+++ b/{}", self.path) }
     }
 }
 
 fn is_old_name(line: &str, names: &Names<'_>) -> bool {
-    line.starts_with("--- ") && line == names.old()
+    line.starts_with("--- ") && line == names.old_line()
 }
 
 fn is_new_name(line: &str, names: &Names<'_>) -> bool {
-    line.starts_with("+++ ") && line == names.new()
+    line.starts_with("+++ ") && line == names.new_line()
 }
 
 /// The path in `diff --git a/path b/path`.

@@ -1,8 +1,8 @@
 //! The exact encoding of lines that repeat a message with other values, and its decoder.
 //!
 //! ```text
-//! [lines: "A=" a line with its {varying parts}; "A x y": that line again with x, y; " part as above; '12 as above but
-//! for this end; rest as above; =3 three more times]
+//! [lines: "A=" a line with its {varying parts}; "A x y" that line with x, y; " part as above, "/x its directory with x, '12 it
+//! with another end; =3 three more times]
 //! A=081109 {203615} {148} INFO dfs.DataNode: PacketResponder {1} for block {blk_388} terminating
 //! A 203807 222 0 blk_695
 //! ```
@@ -19,6 +19,9 @@ use super::mine::{Mined, Template};
 /// later words it means the previous line of the same template.
 const HEAD: usize = 6;
 
+/// A directory of fewer bytes is repeated: a whole path is easier to read and to find.
+const DIRECTORY: usize = 16;
+
 /// At most this many templates get a name: `A` to `Z` and `AA` to `ZZ`.
 const NAMES: usize = 26 + 26 * 26;
 
@@ -27,8 +30,7 @@ const BRACES: [(char, char); 5] = [('{', '}'), ('<', '>'), ('«', '»'), ('‹',
 
 const INTRODUCTION: &str = "[lines: \"A=\" a line with its ";
 const LEGEND: &str = "varying parts";
-const RULES: &str =
-    "; \"A x y\" that line with x, y; \" part as above; '12 as above but for this end; =3 three more times]\n";
+const RULES: &str = "; \"A x y\" that line with x, y; \" part as above, \"/x its directory with x, '12 it with another end; =3 three more times]\n";
 
 /// Encodes lines; `None` when no template repeats, or no sign is free to enclose the varying parts.
 ///
@@ -84,7 +86,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let rest = rest[open.len_utf8()..].strip_prefix(LEGEND)?;
     let close = rest.chars().next()?;
     let rows = rest[close.len_utf8()..].strip_prefix(RULES)?;
-    let mut decoder = Decoder { open, close, above: Above::default(), templates: Vec::new() };
+    let mut decoder = Decoder { open, close, above: Above::default(), templates: Vec::new(), words: Vec::new() };
     let mut text = String::with_capacity(encoded.len() * 2);
     for row in rows.split_inclusive('\n') {
         let (row, end) = row.strip_suffix('\n').map_or((row, ""), |row| (row, "\n"));
@@ -222,12 +224,19 @@ fn write_row(text: &mut String, name: &str, line: Line<'_>, old: Line<'_>, templ
         dittos = 0;
         text.push(' ');
         let end = new.len() - varying.suffix;
+        let value = &new[varying.prefix..end];
         match same_start(old, new) {
             Some(shared) if shared > varying.prefix && shared < end => {
                 text.push('\'');
                 text.push_str(&new[shared..end]);
             }
-            _ => text.push_str(&new[varying.prefix..end]),
+            _ => match varying.value(old).and_then(|old| same_directory(old, value)) {
+                Some(name) => {
+                    text.push_str("\"/");
+                    text.push_str(name);
+                }
+                None => text.push_str(value),
+            },
         }
     }
     text.push('\n');
@@ -259,6 +268,17 @@ fn same_start(old: &str, new: &str) -> Option<usize> {
     let equal = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
     let shared = new.as_bytes()[..equal].iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
     (shared >= 3).then_some(shared)
+}
+
+/// What follows the directory of `old` in `new`, when both are in it and it is long enough to be worth not repeating.
+fn same_directory<'t>(old: &str, new: &'t str) -> Option<&'t str> {
+    let directory = directory(old)?;
+    new.strip_prefix(directory).filter(|name| directory.len() >= DIRECTORY && !name.is_empty())
+}
+
+/// A path up to its last `/`.
+fn directory(path: &str) -> Option<&str> {
+    path.rfind('/').map(|at| &path[..=at])
 }
 
 /// The first words of the line above.
@@ -307,6 +327,8 @@ struct Decoder {
     close: char,
     above: Above,
     templates: Vec<Known>,
+    /// Reused for every line.
+    words: Vec<Word>,
 }
 
 impl Decoder {
@@ -374,21 +396,31 @@ impl Decoder {
                 Some(word) => word.get(value.prefix..word.len().checked_sub(value.suffix)?),
                 None => Some(value.text.as_str()),
             };
-            let new = match given.next() {
-                None | Some("\"") => old()?.to_owned(),
-                Some(written) => match written.strip_prefix('\'') {
-                    Some(tail) => format!("{}{tail}", old()?.get(..old()?.len().checked_sub(tail.len())?)?),
-                    None => written.to_owned(),
-                },
-            };
             line.push_str(fixed);
-            line.push_str(&new);
-            value.text = new;
+            let start = line.len();
+            match given.next() {
+                None | Some("\"") => line.push_str(old()?),
+                Some(written) => match (written.strip_prefix('\''), written.strip_prefix("\"/")) {
+                    (Some(tail), _) => {
+                        line.push_str(old()?.get(..old()?.len().checked_sub(tail.len())?)?);
+                        line.push_str(tail);
+                    }
+                    (_, Some(name)) => {
+                        line.push_str(directory(old()?)?);
+                        line.push_str(name);
+                    }
+                    _ => line.push_str(written),
+                },
+            }
+            if value.text != line[start..] {
+                value.text.clear();
+                value.text.push_str(&line[start..]);
+            }
         }
         line.push_str(known.fixed.last()?);
-        let mut words = Vec::new();
-        lex::words(&line, Quotes::Open, &mut words);
-        self.above.note(&line, &words);
+        self.words.clear();
+        lex::first_words(&line, Quotes::Open, HEAD, &mut self.words);
+        self.above.note(&line, &self.words);
         Some(line)
     }
 }

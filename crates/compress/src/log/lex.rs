@@ -66,12 +66,17 @@ pub(crate) enum Quotes {
 
 /// Appends the words of `line` to `out`. Lines of more than 4 GiB have no words.
 pub(crate) fn words(line: &str, quotes: Quotes, out: &mut Vec<Word>) {
+    first_words(line, quotes, usize::MAX, out);
+}
+
+/// Appends the first words of `line` to `out`, until it holds `limit` words.
+pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Vec<Word>) {
     let bytes = line.as_bytes();
     if u32::try_from(bytes.len()).is_err() {
         return;
     }
     let mut at = 0;
-    while at < bytes.len() {
+    while at < bytes.len() && out.len() < limit {
         while at < bytes.len() && !matches!(CLASS[bytes[at] as usize], 1 | 2) {
             if quotes == Quotes::Whole
                 && bytes[at] == b'"'

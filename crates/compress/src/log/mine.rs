@@ -56,6 +56,11 @@ pub(crate) struct Varying {
 }
 
 impl Varying {
+    /// The part of a word that varies; `None` for a word that is too short to have the fixed ones.
+    pub(crate) fn value<'w>(&self, word: &'w str) -> Option<&'w str> {
+        word.get(self.prefix..word.len().checked_sub(self.suffix)?)
+    }
+
     fn narrow(&mut self, first: &[u8], other: &[u8]) {
         self.shortest = self.shortest.min(other.len());
         self.prefix = first[..self.prefix].iter().zip(other).take_while(|(a, b)| a == b).count();

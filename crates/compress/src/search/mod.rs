@@ -39,24 +39,45 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
     let lines: Vec<&str> = body.split('\n').collect();
     let worth = |encoded: &String| encoded.len() * 100 <= text.len() * (100 - WORTH_COUNTING);
-    let folded = [Style::Flat, Style::Tree]
-        .into_iter()
-        .filter_map(|style| fold::encode(&lines, terminated, style, plain))
-        .filter(worth)
-        .filter(|encoded| fold::decode(encoded).as_deref() == Some(text));
-    let recursive = [Style::Flat, Style::Tree]
-        .into_iter()
-        .filter_map(|style| recursive::encode(&lines, terminated, style))
-        .filter(worth)
-        .filter(|encoded| recursive::decode(encoded).as_deref() == Some(text));
-    // Templates would part the text of a hit from its number.
-    let templates = if fold::are_hits(&lines) { None } else { crate::log::encode_but(text, plain).filter(worth) };
-    let mut candidates: Vec<String> = folded.chain(recursive).chain(templates).collect();
+    let mut candidates: Vec<String> = Vec::new();
+    // Hits stand in few files, one below the other; and templates would part the text of a hit from its number.
+    let hits = fold::are_hits(&lines);
+    let styles: &[Style] = if hits { &[Style::Flat] } else { &[Style::Flat, Style::Tree] };
+    for style in styles {
+        let folded = fold::encode(&lines, terminated, *style, plain).filter(worth);
+        candidates.extend(folded.filter(|encoded| fold::decode(encoded).as_deref() == Some(text)));
+        let recursive = recursive::encode(&lines, terminated, *style).filter(worth);
+        candidates.extend(recursive.filter(|encoded| recursive::decode(encoded).as_deref() == Some(text)));
+    }
+    if !hits {
+        candidates.extend(crate::log::encode_but(text, plain).filter(worth));
+    }
     candidates.dedup();
     match candidates.len() {
         0 | 1 => candidates.pop(),
+        _ if text.len() > COUNTED => candidates.into_iter().min_by_key(|encoded| estimate(encoded)),
         _ => candidates.into_iter().min_by_key(|encoded| goal.tokens.count(encoded)),
     }
+}
+
+/// Candidates for larger texts than this are compared by an estimate: counting takes longer than encoding.
+const COUNTED: usize = 64 * 1024;
+
+/// Roughly how many tokens a text has: words of a few letters, digits in threes, and every other sign by itself. Good enough to
+/// compare two encodings of one text.
+fn estimate(text: &str) -> usize {
+    let (mut tokens, mut letters, mut digits) = (0, 0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xff => letters += 1,
+            b'0'..=b'9' => digits += 1,
+            _ => {
+                tokens += letters.div_ceil(5) + digits.div_ceil(3) + usize::from(byte != b' ');
+                (letters, digits) = (0, 0);
+            }
+        }
+    }
+    tokens + letters.div_ceil(5) + digits.div_ceil(3)
 }
 
 #[cfg(test)]
