@@ -5,6 +5,7 @@
 
 mod command;
 mod detect;
+mod diff;
 mod json;
 mod lines;
 mod log;
@@ -20,5 +21,11 @@ pub use weigh::{Outcome, compress};
 use headroom_core::Compressor;
 
 /// Every compressor, in the order they are asked.
-pub static ALL: &[&dyn Compressor] =
-    &[&json::SmartCrusher, &table::TableCompressor, &log::LogCompressor, &search::SearchCompressor];
+pub static ALL: &[&dyn Compressor] = &[
+    &json::SmartCrusher,
+    &table::TableCompressor,
+    &log::LogCompressor,
+    &search::SearchCompressor,
+    &command::CommandCompressor,
+    &diff::DiffCompressor,
+];

@@ -1,4 +1,5 @@
 //! Tables from outside: the laws on anything, and what an omission must leave.
+#![allow(clippy::print_stdout, reason = "tests say how much of the corpus is there")]
 
 use headroom_compress::{ALL, compress, detect};
 use headroom_core::{Compressor, Goal, Hints, Kind, Level, Original, Segment};

@@ -141,7 +141,7 @@ impl Answer {
 }
 
 /// Answers one question from the store. A miss never says whether another scope has the original.
-pub fn answer(store: &Store, scope: &Scope, query: &Query) -> Answer {
+pub(crate) fn answer(store: &Store, scope: &Scope, query: &Query) -> Answer {
     let original = match store.original(scope, query.handle) {
         Ok(Some(original)) => original,
         Ok(None) => {

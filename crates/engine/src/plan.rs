@@ -25,6 +25,10 @@ const FLOOR_REPEAT: usize = 16;
 /// A payload inside user text must be at least this long: below it the reader's trust is worth more than the tokens.
 const PAYLOAD_BYTES: usize = 16 << 10;
 
+/// What remains of the request up to an edited slot must be at least this many bytes: providers cache a prefix from 1,024 tokens on
+/// (OpenAI; Anthropic 1,024 to 4,096 by model), and a prefix shrunk below that would be billed in full on every turn (T029).
+const CACHEABLE_BYTES: usize = 6_000;
+
 /// Tools, instructions and the first message must have at least this many bytes together before the retrieval tool is added to
 /// them: beside a smaller start the definition would cost more than it can earn. They stand in every request of a conversation,
 /// so the decision is the same on each.
@@ -148,6 +152,7 @@ pub(crate) fn plan(
         redeemable,
         earlier: Earlier::default(),
         indexed: 0,
+        size: PrefixSize::of(request),
         work_left: policy.work_bytes,
         originals: Vec::new(),
     };
@@ -160,10 +165,17 @@ pub(crate) fn plan(
             continue;
         }
         if let Some(rendering) = known.get(lineage).filter(|rendering| fits(rendering, text)) {
+            planner.size.shrink(rendering);
             slots.push(SlotPlan { kind: None, rendering: rendering.clone(), fresh: false });
             continue;
         }
-        let (kind, rendering) = planner.decide(request.slots(), index, &slots, late);
+        let (kind, mut rendering) = planner.decide(request.slots(), index, &slots, late);
+        if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
+            planner.forget_original(&rendering);
+            let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };
+            rendering = Rendering::kept(reason);
+        }
+        planner.size.shrink(&rendering);
         fresh.push((*lineage, rendering.clone()));
         slots.push(SlotPlan { kind, rendering, fresh: true });
     }
@@ -183,11 +195,8 @@ fn decide_offer(
     if let Some(decided) = known.get(&lineages.conversation) {
         return (decided.compressor == OFFER, None);
     }
-    let messages: usize = request.messages().iter().map(|message| message.span().len()).sum();
-    let around = request.body().len().saturating_sub(messages);
-    let first_slot = request.slots().first().map_or(0, |slot| slot.message());
-    let opening: usize = request.messages().iter().take(first_slot + 1).map(|message| message.span().len()).sum();
-    let prefix = around + opening;
+    let first_slot = request.slots().first().map_or(0, Slot::message);
+    let prefix = PrefixSize::of(request).up_to(first_slot);
     let offer = policy.mode == Mode::Standard && policy.offer_retrieval && prefix >= OFFER_FROM_BYTES;
     let compressor = if offer { OFFER.to_owned() } else { String::new() };
     let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
@@ -217,6 +226,41 @@ pub(crate) fn visible(text: &str, rendering: &Rendering) -> String {
     out
 }
 
+/// How long the request is up to a slot, as it is sent. Counts nothing that stands behind the slot's message but what follows the
+/// messages altogether, so that a later turn does not change it.
+struct PrefixSize {
+    /// Everything outside the messages: tools, instructions, parameters.
+    around: usize,
+    /// For each message, the bytes from the start of the first one to its end.
+    messages: Vec<usize>,
+    saved: usize,
+}
+
+impl PrefixSize {
+    fn of(request: &Request) -> Self {
+        let spans = || request.messages().iter().map(headroom_wire::Message::span);
+        let first = spans().next().map_or(0, |span| span.start);
+        let last = spans().next_back().map_or(0, |span| span.end);
+        let around = first + request.body().len().saturating_sub(last);
+        Self { around, messages: spans().map(|span| span.end.saturating_sub(first)).collect(), saved: 0 }
+    }
+
+    /// Bytes up to the end of a message, less what was saved in it and before.
+    fn up_to(&self, message: usize) -> usize {
+        let messages = self.messages.get(message).copied().unwrap_or(0);
+        (self.around + messages).saturating_sub(self.saved)
+    }
+
+    /// Bytes that a rendering saves.
+    fn shrinkage(rendering: &Rendering) -> usize {
+        rendering.replacements.iter().map(|by| by.range.len().saturating_sub(by.text.len())).sum()
+    }
+
+    fn shrink(&mut self, rendering: &Rendering) {
+        self.saved += Self::shrinkage(rendering);
+    }
+}
+
 /// What is carried from slot to slot while planning one request.
 struct Planner<'a> {
     policy: &'a Policy,
@@ -226,6 +270,7 @@ struct Planner<'a> {
     /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
     earlier: Earlier,
     indexed: usize,
+    size: PrefixSize,
     work_left: usize,
     originals: Vec<String>,
 }
@@ -355,6 +400,11 @@ impl Planner<'_> {
         }
     }
 
+    /// Takes back what [`note_original`](Self::note_original) noted for a rendering that is not used.
+    fn forget_original(&mut self, rendering: &Rendering) {
+        self.originals.truncate(self.originals.len().saturating_sub(rendering.handles.len()));
+    }
+
     /// Notes a text whose handle a rendering names; it is kept before the rendering is sent.
     fn note_original(&mut self, text: &str, compressed: &Compressed) -> Option<Handle> {
         let handle = compressed.handle()?;
@@ -377,3 +427,6 @@ fn replaced(reason: Reason, compressor: &str, text: &str, by: String, tokens: (u
 fn short(tokens: usize) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

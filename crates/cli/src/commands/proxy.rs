@@ -1,4 +1,43 @@
-use crate::{error::CliError, settings::Settings};
-pub(crate) fn run(_s: &Settings) -> Result<(), CliError> {
-    Ok(())
+//! `headroom proxy`
+
+use headroom::Engine;
+use headroom_proxy::{Config, Token, Upstreams, serve};
+use headroom_store::Store;
+
+use crate::error::CliError;
+use crate::out;
+use crate::settings::Settings;
+
+pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
+    // A store that cannot be opened costs the savings, not the service: requests pass as they come, and /readyz says why.
+    let store = crate::open(settings).unwrap_or_else(|error| {
+        out::say(&format!("headroom: {error}\nheadroom: requests are passed through unchanged until the store can be opened again"));
+        Store::unavailable(&error)
+    });
+    let config = config(settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::while_doing("cannot start worker threads"))?;
+    runtime.block_on(async {
+        let running = serve(config, Engine::new(store)).await.map_err(|error| CliError::Failed(error.to_string()))?;
+        let addr = running.addr();
+        out::say(&format!(
+            "headroom: listening on http://{addr} (policy {})\n\
+             headroom: ANTHROPIC_BASE_URL=http://{addr}  OPENAI_BASE_URL=http://{addr}/v1",
+            settings.policy.mode
+        ));
+        running.until_signal().await;
+        Ok(())
+    })
+}
+
+/// The proxy's configuration out of the user's settings.
+fn config(settings: &Settings) -> Result<Config, CliError> {
+    let mut config = Config::local(settings.policy.clone());
+    config.listen = settings.listen.ok_or_else(|| CliError::Usage("listen is not an address".to_owned()))?;
+    config.upstreams =
+        Upstreams { anthropic: settings.anthropic_upstream.clone(), openai: settings.openai_upstream.clone() };
+    config.token = settings.token.clone().map(Token::new);
+    Ok(config)
 }

@@ -11,7 +11,7 @@ pub(super) fn is_log(sample: &Sample<'_>) -> bool {
 
 fn dated(sample: &Sample<'_>) -> bool {
     let stamped = |line: &str| stamp::time(line).is_some() || uptime(line).is_some();
-    if !sample.filled().take(3).any(stamped) {
+    if !sample.filled().take(4).any(stamped) {
         return false;
     }
     let (mut stamped, mut certain, mut continued, mut others) = (0_usize, 0_usize, 0_usize, 0_usize);

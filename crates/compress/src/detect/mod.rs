@@ -6,7 +6,7 @@
 
 mod code;
 mod command;
-mod diff;
+pub(crate) mod diff;
 mod html;
 mod json;
 mod log;
@@ -56,6 +56,10 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
     if diff::is_diff(&sample) {
         return Kind::Diff;
     }
+    // The parser of tables is strict, so what it reads is one, whatever else its cells look like.
+    if table::is_table(text) {
+        return Kind::Table;
+    }
     if command::is_command(&sample) {
         return Kind::Command;
     }
@@ -64,9 +68,6 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
     }
     if log::is_log(&sample) {
         return Kind::Log;
-    }
-    if table::is_table(text) {
-        return Kind::Table;
     }
     let mixed = sample.lines.iter().any(|line| diff::is_hunk_header(line));
     if let Some(language) = code::language(&sample).filter(|_| !mixed) {

@@ -134,23 +134,21 @@ fn choose<'t>(addresses: &[(usize, &'t str)]) -> Vec<&'t str> {
             let beginning = &address[..cut];
             let count = counts.entry(beginning).or_insert(0);
             *count += 1;
-            if *count == 2 {
+            if *count == 3 {
                 order.push(beginning);
             }
         }
     }
-    let mut names: Vec<&str> = Vec::new();
+    // Each beginning with its estimated cost, computed once.
+    let order: Vec<_> = order.into_iter().map(|beginning| (beginning, cost::of_text(beginning) as usize)).collect();
+    let mut names: Vec<(&str, usize)> = Vec::new();
     while names.len() < MAX_NAMES {
-        let gain = |beginning: &&str| {
+        let gain = |(beginning, cost): &(&str, usize)| {
             // What a shorter chosen name already saves of it is not gained again.
-            let chosen =
-                names.iter().filter(|name| starts(beginning, name)).map(|name| cost::of_text(name) as usize - 1).max();
-            let each = (cost::of_text(beginning) as usize).saturating_sub(2 + chosen.unwrap_or(0));
-            (counts[*beginning] * each).saturating_sub(cost::of_text(beginning) as usize + 4)
+            let chosen = names.iter().filter(|(name, _)| starts(beginning, name)).map(|(_, cost)| cost - 1).max();
+            (counts[*beginning] * cost.saturating_sub(2 + chosen.unwrap_or(0))).saturating_sub(cost + 4)
         };
-        let Some(best) =
-            order.iter().filter(|beginning| !names.contains(beginning)).max_by_key(|beginning| gain(beginning))
-        else {
+        let Some(best) = order.iter().filter(|known| !names.contains(known)).max_by_key(|known| gain(known)) else {
             break;
         };
         if gain(best) < MIN_GAIN {
@@ -158,15 +156,15 @@ fn choose<'t>(addresses: &[(usize, &'t str)]) -> Vec<&'t str> {
         }
         let best = *best;
         // Addresses under a longer name no longer use a shorter one.
-        let taken = counts[best];
+        let taken = counts[best.0];
         for (beginning, count) in &mut counts {
-            if beginning.len() < best.len() && starts(best, beginning) {
+            if beginning.len() < best.0.len() && starts(best.0, beginning) {
                 *count = count.saturating_sub(taken);
             }
         }
         names.push(best);
     }
-    names
+    names.into_iter().map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]

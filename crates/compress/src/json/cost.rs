@@ -28,11 +28,17 @@ pub(super) fn of_value(value: &Value<'_>) -> u32 {
         Value::Null | Value::Bool(_) => 1,
         Value::Number(text) | Value::Broken(text) => of_text(text),
         Value::String(string) => of_text(&string.text) + 2 * u32::from(string.text.contains(' ')),
+        Value::Embedded(embedded) => embedded.node.cost + 1,
         Value::Array(elements) => elements.iter().fold(2, |sum, element| sum.saturating_add(element.cost)),
         Value::Object(pairs) => {
-            pairs.iter().fold(2, |sum, (key, node)| sum.saturating_add(of_text(key) + 1).saturating_add(node.cost))
+            pairs.iter().fold(2, |sum, (key, node)| sum.saturating_add(of_key(key)).saturating_add(node.cost))
         }
     }
+}
+
+/// Estimated tokens of a key and its sign: keys are words, and there are many of them, so their length has to do.
+fn of_key(key: &str) -> u32 {
+    u32::try_from(key.len() / 6).unwrap_or(u32::MAX / 2) + 2
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use super::cost;
+use super::shapes;
 use super::template::{self, Template};
-use super::value::{Node, Value};
+use super::value::{Fields, MAX_PLACES, Node, Value};
 use super::words;
 
 /// More distinct keys than this at one place are a map, not a schema; the rest are written by name.
@@ -18,6 +19,10 @@ const MAX_FIELDS: usize = 256;
 pub(super) enum Element<'t> {
     /// An object: a tuple of cells.
     Tuple(Table<'t>),
+    /// An object of one of several kinds, each with a header of its own: a letter and a tuple.
+    Shapes(Vec<Table<'t>>),
+    /// An array of `length` values: a tuple of cells. Its fields are the places.
+    List { table: Table<'t>, length: usize },
     /// An array whose own elements are laid out.
     Rows(Box<Element<'t>>),
 }
@@ -116,6 +121,11 @@ impl<'t> Group<'t> {
         })
     }
 
+    /// How many of an object's keys are fields of the group.
+    pub(super) fn shared<'k>(&self, keys: impl Iterator<Item = &'k str>) -> usize {
+        keys.enumerate().filter(|(place, key)| self.find(key, *place).is_some()).count()
+    }
+
     /// Keys that derived fields refer to.
     pub(super) fn references(&self) -> &[&'t str] {
         &self.references
@@ -126,16 +136,38 @@ impl<'t> Group<'t> {
 pub(super) fn of_elements<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> {
     let objects: Vec<_> = elements.iter().copied().filter(|node| node.as_object().is_some()).collect();
     if objects.len() >= 2 && objects.len() * 2 >= elements.len() {
-        let inferred = infer(&objects, 0);
-        let mut table = inferred.worthwhile(objects.len())?;
-        return (table.group.writes_a_cell() || table.group.write_a_cell()).then_some(Element::Tuple(table));
+        if let Some(shapes) = shapes::of(&objects) {
+            return Some(Element::Shapes(shapes.iter().map(|objects| table(objects)).collect::<Option<_>>()?));
+        }
+        return table(&objects).map(Element::Tuple);
     }
     let arrays: Vec<_> = elements.iter().filter_map(|node| node.as_array()).collect();
     if arrays.len() >= 2 && arrays.len() * 2 >= elements.len() {
-        let inner: Vec<_> = arrays.into_iter().flatten().collect();
-        return Some(Element::Rows(Box::new(of_elements(&inner)?)));
+        let inner: Vec<_> = arrays.iter().copied().flatten().collect();
+        return of_elements(&inner).map(|element| Element::Rows(Box::new(element))).or_else(|| list(elements));
     }
     None
+}
+
+/// The layout of arrays that are records without keys: nearly all of one length, and hardly anything nested.
+fn list<'t>(elements: &[&'t Node<'t>]) -> Option<Element<'t>> {
+    let length = elements.iter().find_map(|node| node.as_array())?.len();
+    let (mut records, mut nested) = (Vec::new(), 0);
+    for node in elements {
+        let Some(values) = node.as_array().filter(|values| values.len() == length) else { continue };
+        records.push(*node);
+        nested += values.iter().filter(|node| Fields::of(node).is_some()).count();
+    }
+    let uniform = records.len() >= 3 && records.len() * 5 >= elements.len() * 4;
+    if !uniform || !(2..=MAX_PLACES).contains(&length) || nested * 5 > records.len() * length {
+        return None;
+    }
+    Some(Element::List { table: table(&records)?, length })
+}
+
+fn table<'t>(objects: &[&'t Node<'t>]) -> Option<Table<'t>> {
+    let mut table = infer(objects, 0).worthwhile(objects.len())?;
+    (table.group.writes_a_cell() || table.group.write_a_cell()).then_some(table)
 }
 
 /// Objects of fewer estimated tokens are written again rather than referred to.
@@ -196,6 +228,7 @@ impl<'t> Inferred<'t> {
     }
 }
 
+/// The values of one key, in the order of the objects that have it.
 struct Column<'t> {
     key: &'t str,
     place: usize,
@@ -204,7 +237,7 @@ struct Column<'t> {
 
 /// Fields in an order that every fitting object follows.
 #[derive(Default)]
-struct Columns<'t> {
+pub(super) struct Columns<'t> {
     columns: Vec<Column<'t>>,
     order: Vec<usize>,
     by_key: HashMap<&'t str, usize>,
@@ -212,13 +245,13 @@ struct Columns<'t> {
 
 impl<'t> Columns<'t> {
     /// Files the values of one object; `None` if its keys are out of order or doubled.
-    fn add(&mut self, pairs: &'t [(std::borrow::Cow<'t, str>, Node<'t>)], strays: &mut usize) -> Option<()> {
-        let mut found = Vec::with_capacity(pairs.len());
+    pub(super) fn add(&mut self, fields: Fields<'t>, strays: &mut usize) -> Option<()> {
+        let mut found = Vec::with_capacity(fields.len());
         let mut cursor = 0;
-        for (key, node) in pairs {
+        for (key, node) in fields.iter() {
             let column = match self.order.get(cursor) {
                 Some(&column) if self.columns[column].key == key => Some(column),
-                _ => self.by_key.get(key.as_ref()).copied(),
+                _ => self.by_key.get(key).copied(),
             };
             let column = match column {
                 Some(column) => column,
@@ -240,6 +273,14 @@ impl<'t> Columns<'t> {
         Some(())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     fn insert(&mut self, key: &'t str, place: usize) -> usize {
         let column = self.columns.len();
         self.columns.push(Column { key, place, values: Vec::new() });
@@ -254,9 +295,9 @@ impl<'t> Columns<'t> {
 
 fn infer<'t>(objects: &[&'t Node<'t>], path_cost: usize) -> Inferred<'t> {
     let (mut columns, mut strays, mut misfits, mut keys) = (Columns::default(), 0, 0, 0);
-    for pairs in objects.iter().filter_map(|node| node.as_object()) {
-        keys += pairs.len();
-        if columns.add(pairs, &mut strays).is_none() {
+    for fields in objects.iter().copied().filter_map(Fields::of) {
+        keys += fields.len();
+        if columns.add(fields, &mut strays).is_none() {
             misfits += 1;
         }
     }

@@ -5,11 +5,13 @@
 
 mod alias;
 mod cost;
+mod embed;
 mod layout;
 mod opaque;
 mod parse;
 mod read;
 mod select;
+mod shapes;
 mod template;
 mod value;
 mod words;
@@ -26,7 +28,7 @@ use value::{Node, Text, Value};
 use write::{Extent, Written};
 
 /// The JSON compressor.
-pub struct SmartCrusher;
+pub(crate) struct SmartCrusher;
 
 impl Compressor for SmartCrusher {
     fn name(&self) -> &'static str {
@@ -39,7 +41,8 @@ impl Compressor for SmartCrusher {
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
         let text = segment.text.strip_prefix('\u{feff}').unwrap_or(segment.text);
-        let source = Source::parse(text)?;
+        let strings = embed::strings(text);
+        let source = Source::parse(text, &strings)?;
         let exact = source.exact()?;
         let Some(original) = goal.original() else { return Some(Compressed::exact(exact)) };
         let part = source.write(Extent::Part { original, text: segment.text })?;
@@ -53,16 +56,18 @@ impl Compressor for SmartCrusher {
 
 /// Which rows of a large table are worth showing, by the rule for arrays; `None` if all are.
 pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
-    let rows: Vec<_> =
-        rows.iter().map(|cells| Node::new(Value::Array(cells.iter().map(node_of_cell).collect()))).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|cells| Node::new(Value::Array(cells.iter().map(|cell| node_of_cell(cell)).collect())))
+        .collect();
     select::shown(&rows)
 }
 
-fn node_of_cell<'c>(cell: &'c Cow<'_, str>) -> Node<'c> {
+fn node_of_cell(cell: &str) -> Node<'_> {
     if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
         return Node::new(Value::Number(cell));
     }
-    Node::new(Value::String(Text { text: Cow::Borrowed(cell.as_ref()), source: "" }))
+    Node::new(Value::String(Text { text: Cow::Borrowed(cell), source: "" }))
 }
 
 /// A parsed text.
@@ -74,8 +79,9 @@ enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        parse::parse(text).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
+    /// `strings` are those of the text that may hold JSON of their own (see [`embed::strings`]).
+    fn parse(text: &'a str, strings: &'a [(usize, String)]) -> Option<Self> {
+        parse::parse(text, strings).map(Self::Value).or_else(|| parse::parse_lines(text).map(Self::Lines))
     }
 
     fn write(&self, extent: Extent<'_>) -> Option<Written> {
@@ -94,6 +100,6 @@ impl<'a> Source<'a> {
         let (Self::Value(node) | Self::Lines(node)) = self;
         let is_lines = matches!(self, Self::Lines(_));
         let long = alias::lengthen(&text)?;
-        (read::read(&long, node.size())?.same(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
+        (read::read(&long, node.size())?.equals(node) && long.starts_with(words::LINES) == is_lines).then_some(text)
     }
 }

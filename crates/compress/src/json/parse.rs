@@ -5,18 +5,27 @@
 
 use std::borrow::Cow;
 
-use super::value::{Node, Text, Value};
+use super::embed;
+use super::value::{Embedded, Node, Text, Value};
 
 /// Deeper values are refused. Every later pass recurses at most this deep.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// The one JSON value that `text` is, with white space around it.
-pub(super) fn parse(text: &str) -> Option<Node<'_>> {
-    let mut parser = Parser { text, at: 0 };
+/// The one JSON value that `text` is, with white space around it. `strings` are those that may hold JSON of their own.
+pub(super) fn parse<'a>(text: &'a str, strings: &'a [(usize, String)]) -> Option<Node<'a>> {
+    whole(Parser { text, at: 0, strings }, MAX_DEPTH)
+}
+
+/// The value of a text inside a string, `depth` levels at most.
+pub(super) fn parse_to(text: &str, depth: usize) -> Option<Node<'_>> {
+    whole(Parser { text, at: 0, strings: &[] }, depth)
+}
+
+fn whole(mut parser: Parser<'_>, depth: usize) -> Option<Node<'_>> {
     parser.blanks();
-    let node = parser.value(MAX_DEPTH)?;
+    let node = parser.value(depth)?;
     parser.blanks();
-    (parser.at == text.len()).then_some(node)
+    (parser.at == parser.text.len()).then_some(node)
 }
 
 /// The values of an NDJSON text, one a line, as an array; lines that are no JSON are kept as they stand. `None` unless at least
@@ -25,7 +34,7 @@ pub(super) fn parse_lines(text: &str) -> Option<Node<'_>> {
     let mut values = 0;
     let mut elements = Vec::new();
     for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
-        let node = parse(line).filter(|node| matches!(node.value, Value::Array(_) | Value::Object(_)));
+        let node = parse_to(line, MAX_DEPTH).filter(|node| matches!(node.value, Value::Array(_) | Value::Object(_)));
         values += usize::from(node.is_some());
         elements.push(node.unwrap_or_else(|| Node::new(Value::Broken(line))));
         if (elements.len() - values) * 10 > values + 20 {
@@ -38,6 +47,8 @@ pub(super) fn parse_lines(text: &str) -> Option<Node<'_>> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Strings that may hold JSON, from the next one on, with the places of their quotes.
+    strings: &'a [(usize, String)],
 }
 
 impl<'a> Parser<'a> {
@@ -62,6 +73,9 @@ impl<'a> Parser<'a> {
             b'"' => {
                 let start = self.at + 1;
                 let text = self.string()?;
+                if let Some(embedded) = self.embedded(start - 1, depth) {
+                    return Some(Node::new(embedded));
+                }
                 Value::String(Text { text, source: &self.text[start..self.at - 1] })
             }
             b't' => self.word("true", Value::Bool(true))?,
@@ -75,6 +89,16 @@ impl<'a> Parser<'a> {
             }
         };
         Some(Node::new(value))
+    }
+
+    /// The unwrapped value of the string at `place`, if it is one of those that hold JSON.
+    fn embedded(&mut self, place: usize, depth: usize) -> Option<Value<'a>> {
+        while self.strings.first().is_some_and(|(known, _)| *known < place) {
+            self.strings = &self.strings[1..];
+        }
+        let (_, text) = self.strings.first().filter(|(known, _)| *known == place)?;
+        let (style, node) = embed::parse(text, depth)?;
+        Some(Value::Embedded(Box::new(Embedded { style, node, text })))
     }
 
     fn word(&mut self, word: &str, value: Value<'a>) -> Option<Value<'a>> {

@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 
+use super::embed::Style;
 use super::layout::Delimiter;
 use super::parse;
+use super::shapes::MAX_SHAPES;
 use super::template::{self, Part, REST, Template};
 use super::value::{Node, Text, Value};
 use super::words::{self, Place};
@@ -29,7 +31,7 @@ pub(super) fn read(text: &str, budget: usize) -> Option<Node<'_>> {
             let Kind::Default(node) = field.kind else { return None };
             pairs.push((field.key, node));
         }
-        Node::new(Value::Object(pairs))
+        Node::plain(Value::Object(pairs))
     };
     (reader.at == text.len()).then_some(node)
 }
@@ -62,6 +64,8 @@ enum Kind<'a> {
 #[derive(Debug)]
 enum Element<'a> {
     Tuple(Head<'a>),
+    Shapes(Vec<Head<'a>>),
+    List(Head<'a>),
     Rows(Box<Element<'a>>),
 }
 
@@ -166,7 +170,7 @@ impl<'a> Reader<'a> {
                 let node = self.value(place)?;
                 // Labels inside come first, as they do when they are written.
                 if self.labels.len() < label {
-                    self.labels.resize_with(label, || Node::new(Value::Null));
+                    self.labels.resize_with(label, || Node::plain(Value::Null));
                 }
                 self.labels[label - 1] = node.clone();
                 return Some(node);
@@ -177,6 +181,14 @@ impl<'a> Reader<'a> {
                 let node = self.labels.get(label - 1)?.clone();
                 self.budget = self.budget.checked_sub(node.size())?;
                 return Some(node);
+            }
+            b'j' => {
+                if let Some((style, length)) = Style::at_start(&self.text[self.at..]) {
+                    self.at += length;
+                    let node = self.value(Place::Element)?;
+                    self.budget = self.budget.checked_sub(node.size())?;
+                    return Some(Node::plain(string(Cow::Owned(style.text_of(&node)))));
+                }
             }
             _ => {}
         }
@@ -207,7 +219,7 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        Some(Node::new(value))
+        Some(Node::plain(value))
     }
 
     /// A label's number, from 1.
@@ -279,7 +291,7 @@ impl<'a> Reader<'a> {
     /// A word with braces that match, which no bare string has.
     fn template(&mut self) -> Option<&'a str> {
         let rest = &self.text[self.at..];
-        if rest.starts_with(['{', '[', '"']) {
+        if rest.starts_with(['{', '[', '"', '&', '*']) || Style::at_start(rest).is_some() {
             return None;
         }
         let (mut open, mut braces) = (0_usize, false);
@@ -314,12 +326,27 @@ impl<'a> Reader<'a> {
                     Kind::Default(node) => Some((field.key, node)),
                     _ => None,
                 };
-                elements.push(Node::new(Value::Object(head.fields.into_iter().map(pair).collect::<Option<_>>()?)));
+                elements.push(Node::plain(Value::Object(head.fields.into_iter().map(pair).collect::<Option<_>>()?)));
             }
             b'[' => match self.deeper(Self::bracketed)? {
                 Bracketed::Header(inner) => return self.table(Element::Rows(Box::new(inner))),
-                Bracketed::Elements(inner) => elements.push(Node::new(Value::Array(inner))),
+                Bracketed::Elements(inner) => elements.push(Node::plain(Value::Array(inner))),
             },
+            b'#' => {
+                self.at += 1;
+                let head = self.braced()?;
+                return self.table(Element::List(head));
+            }
+            b'a' if self.text[self.at..].starts_with("a{") => {
+                let mut shapes = Vec::new();
+                loop {
+                    self.take(words::shape_letter(shapes.len()) as u8)?;
+                    shapes.push(self.braced()?);
+                    if shapes.len() > MAX_SHAPES || self.take(b' ').is_none() {
+                        return self.table(Element::Shapes(shapes));
+                    }
+                }
+            }
             _ => elements.push(self.value(Place::Element)?),
         }
         while self.take(b']').is_none() {
@@ -353,7 +380,7 @@ impl<'a> Reader<'a> {
         if self.text[self.at..].starts_with("\n]") {
             self.at += 1;
         }
-        Some(Node::new(Value::Broken(line)))
+        Some(Node::plain(Value::Broken(line)))
     }
 
     fn row(&mut self, element: &Element<'a>) -> Option<Node<'a>> {
@@ -362,6 +389,17 @@ impl<'a> Reader<'a> {
         }
         match element {
             Element::Tuple(head) => self.tuple(head),
+            Element::List(head) => {
+                let mut row = Row { delimiter: head.delimiter, path: Vec::new(), first: true };
+                let pairs = self.cells(&head.fields, &mut row)?;
+                Some(Node::plain(Value::Array(pairs.into_iter().map(|(_, node)| node).collect())))
+            }
+            Element::Shapes(heads) => {
+                let shape = usize::from(self.peek()?.checked_sub(b'a')?);
+                self.at += 1;
+                self.take(b' ')?;
+                self.tuple(heads.get(shape)?)
+            }
             Element::Rows(inner) => self.rows(inner),
         }
     }
@@ -376,13 +414,13 @@ impl<'a> Reader<'a> {
                 }
                 rows.push(reader.row(element)?);
             }
-            Some(Node::new(Value::Array(rows)))
+            Some(Node::plain(Value::Array(rows)))
         })
     }
 
     fn tuple(&mut self, head: &Head<'a>) -> Option<Node<'a>> {
         let mut row = Row { delimiter: head.delimiter, path: Vec::new(), first: true };
-        Some(Node::new(Value::Object(self.cells(&head.fields, &mut row)?)))
+        Some(Node::plain(Value::Object(self.cells(&head.fields, &mut row)?)))
     }
 
     fn cells(&mut self, fields: &[Field<'a>], row: &mut Row<'a>) -> Option<Pairs<'a>> {
@@ -395,7 +433,7 @@ impl<'a> Reader<'a> {
                     row.path.push(field.key.clone());
                     let inner = self.cells(inner, row)?;
                     row.path.pop();
-                    Some(Node::new(Value::Object(inner)))
+                    Some(Node::plain(Value::Object(inner)))
                 }
                 Kind::Template(template) if template.contains(REST) => {
                     let node = self.next_cell(&Kind::Cell { text: true }, row)?;
@@ -410,7 +448,7 @@ impl<'a> Reader<'a> {
                     (_, Kind::Default(node)) => Some(node.clone()),
                     (_, Kind::Template(template)) => {
                         derived.push((pairs.len(), *template));
-                        Some(Node::new(Value::Null))
+                        Some(Node::plain(Value::Null))
                     }
                     _ => None,
                 },
@@ -422,7 +460,7 @@ impl<'a> Reader<'a> {
         for (place, template) in derived {
             let template = Template::read(template, |key| fields.iter().any(|field| field.key == key))?;
             let node = string(Cow::Owned(filled(&template, &pairs)?));
-            pairs[place].1 = Node::new(node);
+            pairs[place].1 = Node::plain(node);
         }
         Some(pairs)
     }
@@ -479,7 +517,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 self.value(Place::Element)?
             }
-            (_, first) if comma && ends(first) => Node::new(Value::Null),
+            (_, first) if comma && ends(first) => Node::plain(Value::Null),
             _ => self.value(Place::Cell { delimiter, text })?,
         };
         Some(Some(node))
@@ -532,7 +570,7 @@ fn in_address<'a>(node: Node<'a>, template: &str) -> Option<Node<'a>> {
     }
     let (prefix, suffix) = template.split_once(REST)?;
     let text = format!("{prefix}{}{suffix}", template::scalar_text(&node)?);
-    Some(Node::new(string(Cow::Owned(text))))
+    Some(Node::plain(string(Cow::Owned(text))))
 }
 
 const fn string(text: Cow<'_, str>) -> Value<'_> {

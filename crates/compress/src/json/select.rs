@@ -15,10 +15,13 @@ use super::value::{Node, Value};
 const MIN_ROWS: usize = 40;
 
 /// So are arrays of fewer estimated tokens.
-const MIN_COST: u32 = 1200;
+const MIN_COST: u32 = 2000;
 
 /// A value is rare if at most this share of the rows carries it.
 const RARE_PERCENT: usize = 3;
+
+/// Of a column with at most this many values each is shown once, rare or not.
+const FEW_VALUES: usize = 8;
 
 /// A column that changes more often than this says nothing by changing.
 const MAX_CHANGES: usize = 6;
@@ -176,7 +179,8 @@ impl Column {
             found.push(self.first);
         }
         if !self.open && self.values.len() > 1 {
-            found.extend(self.values.iter().filter(|value| value.count <= rare).map(|value| value.first));
+            let few = self.values.len() <= FEW_VALUES;
+            found.extend(self.values.iter().filter(|value| few || value.count <= rare).map(|value| value.first));
             if self.changes.len() <= MAX_CHANGES {
                 found.extend(&self.changes);
             }
@@ -237,6 +241,7 @@ fn speaks_of_error(key: &str, value: &Value<'_>) -> bool {
     match value {
         Value::Null | Value::Bool(false) | Value::Number("0") => false,
         Value::String(string) => !string.text.is_empty() && (speaks(&string.text) || speaks(key)),
+        Value::Embedded(embedded) => speaks(embedded.text) || speaks(key),
         Value::Array(elements) => !elements.is_empty() && speaks(key),
         Value::Object(pairs) => !pairs.is_empty() && speaks(key),
         Value::Bool(true) | Value::Number(_) => speaks(key),

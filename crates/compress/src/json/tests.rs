@@ -7,12 +7,13 @@ use super::*;
 /// Encodes, decodes, and compares; returns the encoding.
 #[track_caller]
 fn there_and_back(text: &str) -> Option<String> {
-    let source = Source::parse(text)?;
+    let strings = embed::strings(text);
+    let source = Source::parse(text, &strings)?;
     let (Source::Value(node) | Source::Lines(node)) = &source;
     let written = source.write(Extent::Whole)?.text;
     let long = alias::lengthen(&written).unwrap_or_else(|| panic!("cannot be lengthened:\n{text}\n{written}"));
     let back = read::read(&long, node.size()).unwrap_or_else(|| panic!("cannot be read:\n{text}\n{written}"));
-    assert!(back.same(node), "{text}\n{written}");
+    assert!(back.equals(node), "{text}\n{written}");
     Some(written)
 }
 
@@ -96,8 +97,65 @@ fn any_json() -> impl Strategy<Value = String> {
                 },
             )
         };
+        let kinds = {
+            let row = (0..3_usize, scalar(), scalar(), prop::option::weighted(0.1, scalar())).prop_map(
+                move |(kind, one, two, extra)| {
+                    let keys: &[&str] = [&["a", "b", "c"][..], &["c", "x", "a"], &["y", "z"]][kind];
+                    let mut pairs: Vec<_> = keys
+                        .iter()
+                        .zip([one.clone(), two, one])
+                        .map(|(key, value)| ((*key).to_owned(), value))
+                        .collect();
+                    pairs.extend(extra.map(|extra| ("w".to_owned(), extra)));
+                    object(pairs)
+                },
+            );
+            prop::collection::vec(prop_oneof![20 => row, 1 => scalar()], 4..16)
+                .prop_map(|rows| format!("[{}]", rows.join(",")))
+        };
+        let repeats =
+            (prop::collection::vec((inner.clone(), inner.clone()), 1..3), prop::collection::vec(0..3_usize, 2..9))
+                .prop_map(move |(values, picks)| {
+                    let long = "\"a text that is long enough to be worth a reference when it comes again\"".to_owned();
+                    let one = |pick: usize| {
+                        let (first, second) = values[pick % values.len()].clone();
+                        object(vec![("a".to_owned(), first), ("b".to_owned(), second), ("c".to_owned(), long.clone())])
+                    };
+                    let rows: Vec<_> = picks
+                        .iter()
+                        .enumerate()
+                        .map(|(id, pick)| {
+                            object(vec![("id".to_owned(), id.to_string()), ("by".to_owned(), one(*pick))])
+                        })
+                        .collect();
+                    format!("[[{}],{},{{\"again\":{}}}]", rows.join(","), one(0), one(1))
+                });
+        let wrapped = (inner.clone(), 0..6_usize).prop_map(|(text, style)| {
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else { return text };
+            let inner = match style {
+                0 => value.to_string(),
+                1 => serde_json::to_string_pretty(&value).unwrap_or_default(),
+                2 => format!("{value}\n"),
+                3 => serde_json::to_string_pretty(&value).unwrap_or_default().replace("\n", " "),
+                4 => format!("{} ", value),
+                _ => value.to_string().replace("\":", "\": ").replace(",\"", ", \""),
+            };
+            format!("{{\"type\":\"text\",\"text\":{},\"a\":\"json{{x\"}}", serde_json::Value::String(inner))
+        });
+        let lists = {
+            let value = prop_oneof![8 => scalar(), 1 => inner.clone()];
+            let row = prop_oneof![9 => prop::collection::vec(value, 3), 1 => prop::collection::vec(scalar(), 0..5)];
+            (prop::collection::vec(row, 3..10), scalar()).prop_map(|(rows, constant)| {
+                let row = |row: Vec<String>| format!("[{},{constant}]", row.join(","));
+                format!("[{}]", rows.into_iter().filter(|row| !row.is_empty()).map(row).collect::<Vec<_>>().join(","))
+            })
+        };
         prop_oneof![
             addresses,
+            lists,
+            wrapped,
+            kinds,
+            repeats,
             prop::collection::vec((key(), inner.clone()), 0..6).prop_map(object),
             prop::collection::vec(inner, 0..6).prop_map(|elements| format!("[{}]", elements.join(", "))),
             prop::collection::vec(record, 1..8).prop_map(|elements| format!("[{}]", elements.join(",\n"))),
@@ -111,7 +169,7 @@ proptest! {
 
     #[test]
     fn whatever_is_written_reads_back_as_the_same_value(text in any_json()) {
-        let node = parse::parse(&text).expect("the generator makes JSON");
+        let node = parse::parse(&text, &[]).expect("the generator makes JSON");
         let has_parts = match &node.value {
             Value::Array(elements) => !elements.is_empty(),
             Value::Object(pairs) => !pairs.is_empty(),
@@ -159,6 +217,26 @@ fn duplicate_keys_and_other_orders_are_written_on_their_own() {
     check(
         r#"[{"a":1,"b":2},{"a":3,"b":4},{"b":5,"a":6},{"a":7,"a":8},{"a":9,"b":0},{"a":1,"b":1},null,"x"]"#,
         "[{a b}\n1 2\n3 4\n={b=5 a=6}\n={a=7 a=8}\n9 0\n1 1\n=null\n=x]",
+    );
+}
+
+#[test]
+fn arrays_of_one_length_are_rows_too() {
+    check(
+        r#"{"values":[["name","city","n"],["Mia","Rome",1],["Omar","Rome",2],["Ann Li","Rome",30],["Raj","Rome"]]}"#,
+        "values=[#{0 1=Rome 2}\nname 1=city n\nMia 1\nOmar 2\n\"Ann Li\" 30\n=[Raj Rome]]",
+    );
+}
+
+#[test]
+fn json_in_strings_is_unwrapped() {
+    check(
+        r#"{"content":[{"type":"text","text":"{\"id\": 7, \"names\": [\"Mia Li\", \"Omar\"], \"ok\": true}"}]}"#,
+        r#"content=[{type=text text=json:{id=7 names=["Mia Li" Omar] ok=true}}]"#,
+    );
+    check(
+        r#"{"text":"{\"id\":7,  \"names\":[\"Mia Li\",\"Omar\"],\"ok\":true,\"no\":\"usual style\"}"}"#,
+        r#"text="{\"id\":7,  \"names\":[\"Mia Li\",\"Omar\"],\"ok\":true,\"no\":\"usual style\"}""#,
     );
 }
 

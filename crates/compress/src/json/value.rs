@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cost;
+use super::embed::Style;
 
 /// One value with what the encoder needs to know about it.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Value<'a> {
     Array(Vec<Node<'a>>),
     /// In order, duplicates included.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// A string that holds JSON, unwrapped.
+    Embedded(Box<Embedded<'a>>),
     /// A line of an NDJSON text that is no JSON, as it stands.
     Broken(&'a str),
 }
@@ -38,6 +41,15 @@ pub(super) struct Text<'a> {
     pub(super) source: &'a str,
 }
 
+/// A string that holds JSON.
+#[derive(Clone, Debug)]
+pub(super) struct Embedded<'a> {
+    pub(super) style: Style,
+    pub(super) node: Node<'a>,
+    /// The decoded string.
+    pub(super) text: &'a str,
+}
+
 impl<'a> Node<'a> {
     pub(super) fn new(value: Value<'a>) -> Self {
         let hash = hash_of(&value);
@@ -45,9 +57,35 @@ impl<'a> Node<'a> {
         Self { value, hash, cost }
     }
 
-    /// Whether two values are the same, numbers by spelling.
+    /// A node that is only to be compared with [`equals`](Self::equals): no hash, no cost.
+    pub(super) const fn plain(value: Value<'a>) -> Self {
+        Self { value, hash: 0, cost: 0 }
+    }
+
+    /// Whether two parsed values are the same, numbers by spelling.
     pub(super) fn same(&self, other: &Node<'_>) -> bool {
-        self.hash == other.hash && self.value.same(&other.value)
+        self.hash == other.hash && self.equals(other)
+    }
+
+    /// [`same`](Self::same) without a look at the hashes.
+    pub(super) fn equals(&self, other: &Node<'_>) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(two)) => one == two,
+            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
+            (Value::String(one), Value::String(two)) => one.text == two.text,
+            (Value::Embedded(one), Value::Embedded(two)) => one.text == two.text,
+            (Value::Embedded(one), Value::String(two)) | (Value::String(two), Value::Embedded(one)) => {
+                one.text == two.text
+            }
+            (Value::Array(one), Value::Array(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.equals(two))
+            }
+            (Value::Object(one), Value::Object(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.1.equals(&two.1))
+            }
+            _ => false,
+        }
     }
 
     /// How much there is to it: values and bytes of strings. A reader that builds more than its source had has gone wrong.
@@ -56,6 +94,7 @@ impl<'a> Node<'a> {
             Value::Null | Value::Bool(_) => 1,
             Value::Number(text) | Value::Broken(text) => 1 + text.len(),
             Value::String(string) => 1 + string.text.len(),
+            Value::Embedded(embedded) => 1 + embedded.text.len() + embedded.node.size(),
             Value::Array(elements) => elements.iter().fold(1, |sum, node| sum + node.size()),
             Value::Object(pairs) => pairs.iter().fold(1, |sum, (key, node)| sum + key.len() + node.size()),
         }
@@ -80,21 +119,51 @@ impl<'a> Node<'a> {
     }
 }
 
-impl Value<'_> {
-    fn same(&self, other: &Value<'_>) -> bool {
-        match (self, other) {
-            (Value::Null, Value::Null) => true,
-            (Value::Bool(one), Value::Bool(two)) => one == two,
-            (Value::Number(one), Value::Number(two)) | (Value::Broken(one), Value::Broken(two)) => one == two,
-            (Value::String(one), Value::String(two)) => one.text == two.text,
-            (Value::Array(one), Value::Array(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.same(two))
-            }
-            (Value::Object(one), Value::Object(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.1.same(&two.1))
-            }
-            _ => false,
+/// The values of an object under their keys, or of an array under their places, which serve as keys.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'n> {
+    pairs: &'n [(Cow<'n, str>, Node<'n>)],
+    elements: &'n [Node<'n>],
+}
+
+/// Places of array elements as keys; longer arrays are not laid out as rows.
+const PLACES: [&str; 32] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
+];
+
+/// The longest array that [`Fields`] can show whole.
+pub(super) const MAX_PLACES: usize = PLACES.len();
+
+impl<'n> Fields<'n> {
+    pub(super) const fn of_object(pairs: &'n [(Cow<'n, str>, Node<'n>)]) -> Self {
+        Self { pairs, elements: &[] }
+    }
+
+    /// The first [`MAX_PLACES`] elements.
+    pub(super) const fn of_array(elements: &'n [Node<'n>]) -> Self {
+        Self { pairs: &[], elements }
+    }
+
+    pub(super) fn of(node: &'n Node<'n>) -> Option<Self> {
+        match &node.value {
+            Value::Object(pairs) => Some(Self::of_object(pairs)),
+            Value::Array(elements) => Some(Self::of_array(elements)),
+            _ => None,
         }
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = (&'n str, &'n Node<'n>)> {
+        let pairs = self.pairs.iter().map(|(key, node)| (key.as_ref(), node));
+        pairs.chain(PLACES.iter().copied().zip(self.elements))
+    }
+
+    pub(super) fn keys(self) -> impl Iterator<Item = &'n str> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    pub(super) const fn len(self) -> usize {
+        self.pairs.len() + self.elements.len()
     }
 }
 
@@ -104,6 +173,7 @@ fn hash_of(value: &Value<'_>) -> u64 {
         Value::Bool(value) => 2 + u64::from(*value),
         Value::Number(spelling) => hash_bytes(4, spelling.as_bytes()),
         Value::String(text) => hash_bytes(5, text.text.as_bytes()),
+        Value::Embedded(embedded) => hash_bytes(5, embedded.text.as_bytes()),
         Value::Broken(line) => hash_bytes(6, line.as_bytes()),
         Value::Array(elements) => elements.iter().fold(7, |hash, element| mix(hash, element.hash)),
         Value::Object(pairs) => {

@@ -1,5 +1,6 @@
 //! What may be written without quotes, and where. The writer asks before it writes; the reader relies on it.
 
+use super::embed::Style;
 use super::layout::Delimiter;
 use super::parse;
 
@@ -31,14 +32,17 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
         b'"' | b';' | b']' | b'}' | 0..b' ' | 127 => false,
         b' ' => spaces,
         b',' => commas,
-        // In a header, braces that match make a template.
-        b'{' => place != Place::Item,
+        // In a header, braces that match make a template; in an array, a letter and a brace start a header.
+        b'{' => matches!(place, Place::Cell { .. }),
         _ => true,
     });
     if !plain || (!text.is_ascii() && text.contains(is_odd_blank)) {
         return false;
     }
     if if typed { is_literal(text) } else { matches!(text, "-" | "null") } {
+        return false;
+    }
+    if Style::at_start(text).is_some() {
         return false;
     }
     !matches!(place, Place::Cell { .. }) || !looks_named(text)
@@ -70,6 +74,11 @@ pub(super) fn is_bare_key(key: &str, in_path: bool) -> bool {
 /// Bytes of a key without quotes.
 pub(super) fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%')
+}
+
+/// The letter of the n-th shape of an array's rows.
+pub(super) fn shape_letter(shape: usize) -> char {
+    char::from(b'a' + (shape % 26) as u8)
 }
 
 /// Appends `text` as a JSON string.

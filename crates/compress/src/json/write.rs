@@ -11,6 +11,10 @@
 //!   row that does not name another; a cell with a name is that key; `-` is an absent key.
 //! - `user{id login}` in a header: always an object, its fields are cells of the row. `user?{id login}`: a cell `{7 mia}`, or
 //!   `null`, or `-`. `files[{name size}]`: a cell `[a 1;b 2]`. `zip:str`: all strings, even if they look like numbers.
+//! - Rows of several kinds have a header each: `[a{id name} b{code}` and then `a 7 mia`, `b E42`.
+//! - `[#{0 1=eur 2}` is the header of arrays; its fields are their places.
+//! - `&2{...}` is an object that comes again, as `*2`.
+//! - `json{...}` is a string that holds JSON; `json:{...}` one with blanks after its signs, `json2{...}` an indented one.
 //! - A row that starts with `=` is written on its own, not by the header.
 
 use std::borrow::Cow;
@@ -21,7 +25,7 @@ use headroom_core::{Omission, Original, Unit, gap_mark};
 use super::layout::{self, Delimiter, Element, Group, Layout, Table};
 use super::read::MAX_LABELS;
 use super::template::{self, REST};
-use super::value::{Node, Text, Value};
+use super::value::{Fields, Node, Text, Value};
 use super::words::{self, Place};
 use super::{opaque, select};
 
@@ -129,6 +133,10 @@ impl Writer<'_> {
             Value::Bool(false) => self.out.push_str("false"),
             Value::Number(spelling) => self.out.push_str(spelling),
             Value::String(string) => self.string(string, place),
+            Value::Embedded(embedded) => {
+                self.out.push_str(&embedded.style.mark());
+                self.value(&embedded.node, Place::Element, lines);
+            }
             // Only rows can be broken, and `row` writes them.
             Value::Broken(line) => self.out.push_str(line),
             Value::Array(elements) => self.array(elements, lines),
@@ -198,9 +206,8 @@ impl Writer<'_> {
 
     fn array(&mut self, elements: &[Node<'_>], lines: Lines) {
         let shown = self.shown(elements);
-        let is_shown = |place: usize| shown.as_ref().is_none_or(|shown| shown[place]);
-        let all: Vec<_> =
-            elements.iter().enumerate().filter(|(place, _)| is_shown(*place)).map(|(_, node)| node).collect();
+        // The header is made from all elements, also those not shown, so that what it says is true of them too.
+        let all: Vec<_> = elements.iter().collect();
         self.out.push('[');
         if let Some(element) = layout::of_elements(&all) {
             self.header(&element);
@@ -274,6 +281,19 @@ impl Writer<'_> {
     fn header(&mut self, element: &Element<'_>) {
         match element {
             Element::Tuple(table) => self.table_header(table),
+            Element::List { table, .. } => {
+                self.out.push('#');
+                self.table_header(table);
+            }
+            Element::Shapes(tables) => {
+                for (shape, table) in tables.iter().enumerate() {
+                    if shape > 0 {
+                        self.out.push(' ');
+                    }
+                    self.out.push(words::shape_letter(shape));
+                    self.table_header(table);
+                }
+            }
             Element::Rows(inner) => {
                 self.out.push('[');
                 self.header(inner);
@@ -340,7 +360,11 @@ impl Writer<'_> {
         }
         let mark = self.mark();
         let fits = match (element, &node.value) {
-            (Element::Tuple(table), Value::Object(pairs)) => self.tuple(pairs, table),
+            (Element::Tuple(table), Value::Object(pairs)) => self.tuple(Fields::of_object(pairs), table),
+            (Element::List { table, length }, Value::Array(elements)) => {
+                elements.len() == *length && self.tuple(Fields::of_array(elements), table)
+            }
+            (Element::Shapes(tables), Value::Object(pairs)) => self.shape(Fields::of_object(pairs), tables),
             (Element::Rows(inner), Value::Array(elements)) => {
                 self.rows(elements, inner);
                 true
@@ -369,18 +393,38 @@ impl Writer<'_> {
         self.out.push(']');
     }
 
-    /// The cells of one row; `false` if the object does not fit (what was written is then to be dropped).
-    fn tuple(&mut self, pairs: &Pairs<'_>, table: &Table<'_>) -> bool {
-        let mut row = Row { delimiter: table.delimiter, path: Vec::new(), cells_written: false, unwritten: None };
-        self.cells(pairs, &table.group, &mut row)
+    /// A row of the shape that it has most in common with; the first of equals.
+    fn shape(&mut self, fields: Fields<'_>, tables: &[Table<'_>]) -> bool {
+        let affinity = |table: &Table<'_>| {
+            let shared = table.group.shared(fields.keys());
+            (2 * shared).wrapping_sub(table.group.fields.len()) as isize
+        };
+        let affinities = tables.iter().map(affinity).enumerate();
+        let Some((shape, _)) = affinities.max_by_key(|(shape, affinity)| (*affinity, std::cmp::Reverse(*shape))) else {
+            return false;
+        };
+        self.out.push(words::shape_letter(shape));
+        self.out.push(' ');
+        self.tuple(fields, &tables[shape])
     }
 
-    fn cells<'t>(&mut self, pairs: &'t Pairs<'t>, group: &'t Group<'t>, row: &mut Row<'t>) -> bool {
+    /// The cells of one row; `false` if the object does not fit (what was written is then to be dropped).
+    fn tuple(&mut self, fields: Fields<'_>, table: &Table<'_>) -> bool {
+        // An object that lacks most fields is shorter on its own than with a mark for each of them.
+        let shared = table.group.shared(fields.keys());
+        if table.group.fields.len() > 3 * shared {
+            return false;
+        }
+        let mut row = Row { delimiter: table.delimiter, path: Vec::new(), cells_written: false, unwritten: None };
+        self.cells(fields, &table.group, &mut row)
+    }
+
+    fn cells<'t>(&mut self, fields: Fields<'t>, group: &'t Group<'t>, row: &mut Row<'t>) -> bool {
         let outer = row.unwritten.take();
         let start = self.out.len();
         let mut cursor = 0;
-        let references: Vec<_> = group.references().iter().map(|wanted| (*wanted, reference(pairs, wanted))).collect();
-        for (key, node) in pairs {
+        let references: Vec<_> = group.references().iter().map(|wanted| (*wanted, reference(fields, wanted))).collect();
+        for (key, node) in fields.iter() {
             let Some(place) = group.find(key, cursor) else {
                 if let Some((path, default)) = row.unwritten.take() {
                     self.named(&path, default, row);
@@ -434,7 +478,7 @@ impl Writer<'_> {
                 self.named(&row.path.clone(), node, row);
                 return true;
             }
-            (Layout::Group(group), Value::Object(pairs)) => return self.cells(pairs, group, row),
+            (Layout::Group(group), Value::Object(pairs)) => return self.cells(Fields::of_object(pairs), group, row),
             (Layout::Group(_), _) => return false,
             // A row that was set aside when the layout was made may still have fitting keys, but not a fitting type.
             (Layout::Cell { text: true } | Layout::Address { .. }, value)
@@ -463,8 +507,11 @@ impl Writer<'_> {
             (Layout::Maybe(table), Value::Object(pairs)) => {
                 let mark = self.mark();
                 self.out.push('{');
-                if self.tuple(pairs, table) {
+                if self.tuple(Fields::of_object(pairs), table) {
                     self.out.push('}');
+                } else if first {
+                    // A row that starts with `=` is read as a whole.
+                    return false;
                 } else {
                     self.take_back(mark);
                     self.out.push('=');
@@ -532,6 +579,7 @@ impl Writer<'_> {
 }
 
 /// How far the output had come.
+#[derive(Clone, Copy)]
 struct Mark {
     out: usize,
     omissions: usize,
@@ -539,8 +587,8 @@ struct Mark {
 }
 
 /// The text that a template finds under `key`.
-fn reference<'t>(pairs: &'t Pairs<'t>, key: &str) -> Option<&'t str> {
-    pairs.iter().find(|(known, _)| known == key).and_then(|(_, node)| template::scalar_text(node))
+fn reference<'t>(fields: Fields<'t>, key: &str) -> Option<&'t str> {
+    fields.iter().find(|(known, _)| *known == key).and_then(|(_, node)| template::scalar_text(node))
 }
 
 /// The row being written.

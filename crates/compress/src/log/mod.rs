@@ -47,12 +47,12 @@ impl Compressor for LogCompressor {
 const CLEARLY: usize = 8;
 
 /// The exact encoding, if it is shorter and reads back.
-pub(crate) fn encode(text: &str) -> Option<String> {
+fn encode(text: &str) -> Option<String> {
     encode_but(text, |_| false)
 }
 
 /// [`encode`], with some lines written as they are.
-fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
+pub(crate) fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
     let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
     let mined = mine::mine(&lines, Quotes::Open);
     let encoded = exact::encode(&mined, plain, text.ends_with('\n'))?;

@@ -82,7 +82,10 @@ pub(crate) fn is_dated(line: &str) -> bool {
     });
     const MONTHS: [&[u8]; 12] =
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    // `I0501 10:00:00.123456`: level, month and day, as Kubernetes writes them.
+    let joined = matches!(bytes, [b'I' | b'W' | b'E' | b'F', date @ .., ] if date.len() > 4 && date[..4].iter().all(u8::is_ascii_digit) && date[4] == b' ');
     parted
+        || joined
         || before.windows(8).any(|eight| eight.iter().all(u8::is_ascii_digit))
         || before.windows(3).any(|three| MONTHS.contains(&three))
 }

@@ -22,6 +22,9 @@ const DEPTH: usize = 24;
 /// How many shorter starts are tried when what follows one could not stand in a row.
 const RETREATS: usize = 6;
 
+/// A group goes on behind this many lines that belong anywhere, not behind more: looking for its rest would take too long.
+const PASSED_OVER: usize = 16;
+
 /// How lines are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -31,12 +34,14 @@ pub(crate) enum Style {
     Flat,
 }
 
-/// Folds lines (without line ends); `None` when no lines start alike.
-pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style) -> Option<String> {
+/// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds (by number, from 0) are written as they are.
+pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let hits = are_hits(lines);
     let context = hits && lines.contains(&"--");
     let mut writer = Writer { text: INTRODUCTION.to_owned(), style, folded: false, hits, context };
-    writer.range(lines, 0, 0);
+    let rows: Vec<Row<'_>> =
+        lines.iter().enumerate().map(|(at, line)| Row { line, through: is_through(line) || plain(at) }).collect();
+    writer.range(&rows, 0, 0);
     if !terminated {
         writer.text.pop();
     }
@@ -84,6 +89,13 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 /// Stands before parts that share a row.
 const PARTS: &str = " + ";
 
+/// A line, and whether it may stand inside a group without belonging to it.
+#[derive(Clone, Copy)]
+struct Row<'t> {
+    line: &'t str,
+    through: bool,
+}
+
 struct Writer {
     text: String,
     style: Style,
@@ -97,27 +109,30 @@ struct Writer {
 
 impl Writer {
     /// Writes lines that share their first `from` bytes, below a start at `depth - 1`.
-    fn range(&mut self, lines: &[&str], from: usize, depth: usize) {
+    fn range(&mut self, rows: &[Row<'_>], from: usize, depth: usize) {
         let mut at = 0;
         let mut parts: Vec<&str> = Vec::new();
-        let grouped = self.style == Style::Flat && (depth > 0 || !shares(lines, from));
+        let grouped = self.style == Style::Flat && (depth > 0 || !shares(rows, from));
         // Parts right below a start stand in its row.
         let mut below = depth > 0;
-        while at < lines.len() {
-            let line = lines[at];
-            let run = if is_through(line) || depth >= DEPTH { 1 } else { self.run(&lines[at..], from, grouped) };
-            let start = if run > 1 { self.start(&lines[at..at + run], from) } else { None };
+        while at < rows.len() {
+            let row = rows[at];
+            let line = row.line;
+            let run = if row.through || depth >= DEPTH { 1 } else { self.run(&rows[at..], from, grouped) };
+            let start = if run > 1 { self.start(&rows[at..at + run], from) } else { None };
             let Some(to) = start else {
-                // Nothing in common: one line by itself, or one part of a row.
-                let rest = line.get(from..).unwrap_or_default();
-                if !self.hits && !is_through(line) && is_part(rest) {
-                    parts.push(rest);
-                } else {
-                    self.parts(&mut parts, depth, &mut below);
-                    self.line(line, from, depth);
-                    below = false;
+                // Nothing worth sharing: the lines by themselves, or as parts of a row.
+                for row in &rows[at..at + run] {
+                    let rest = row.line.get(from..).unwrap_or_default();
+                    if !self.hits && !row.through && is_part(rest) {
+                        parts.push(rest);
+                    } else {
+                        self.parts(&mut parts, depth, &mut below);
+                        self.line(*row, from, depth);
+                        below = false;
+                    }
                 }
-                at += 1;
+                at += run;
                 continue;
             };
             self.parts(&mut parts, depth, &mut below);
@@ -127,20 +142,23 @@ impl Writer {
             self.text.push_str(&line[from..to]);
             self.text.push('\n');
             self.folded = true;
-            self.range(&lines[at..at + run], to, depth + 1);
+            self.range(&rows[at..at + run], to, depth + 1);
             at += run;
         }
         self.parts(&mut parts, depth, &mut below);
     }
 
     /// How many lines from the first one on belong together. Lines that belong anywhere are inside a run, not at its end.
-    fn run(&self, lines: &[&str], from: usize, grouped: bool) -> usize {
+    fn run(&self, rows: &[Row<'_>], from: usize, grouped: bool) -> usize {
         let key = |line: &str| if grouped { group_end(line, from, self.context) } else { next_cut(line, from) };
-        let Some(end) = key(lines[0]) else { return 1 };
-        let start = &lines[0][..end];
+        let Some(end) = key(rows[0].line) else { return 1 };
+        let start = &rows[0].line[..end];
         let mut run = 1;
-        for (index, line) in lines.iter().enumerate().skip(1) {
-            if is_through(line) {
+        for (index, Row { line, through }) in rows.iter().enumerate().skip(1) {
+            if *through {
+                if index >= run + PASSED_OVER {
+                    break;
+                }
                 continue;
             }
             if !line.starts_with(start) || key(line) != Some(end) {
@@ -152,9 +170,9 @@ impl Writer {
     }
 
     /// Where the start that a run shares ends, if it is worth a row of its own.
-    fn start(&self, run: &[&str], from: usize) -> Option<usize> {
-        let first = run[0];
-        let lines = || run.iter().filter(|line| !is_through(line));
+    fn start(&self, run: &[Row<'_>], from: usize) -> Option<usize> {
+        let first = run[0].line;
+        let lines = || run.iter().filter(|row| !row.through).map(|row| row.line);
         let count = lines().count();
         let shared = lines().skip(1).fold(first.len(), |shared, line| {
             first.as_bytes()[..shared].iter().zip(line.as_bytes()).take_while(|(a, b)| a == b).count()
@@ -192,8 +210,8 @@ impl Writer {
         *below = false;
     }
 
-    fn line(&mut self, line: &str, from: usize, depth: usize) {
-        let rest = line.get(from..).filter(|rest| is_entry(rest) && !is_through(line));
+    fn line(&mut self, Row { line, through }: Row<'_>, from: usize, depth: usize) {
+        let rest = line.get(from..).filter(|rest| is_entry(rest) && !through);
         match rest {
             Some(rest) => {
                 self.indent(depth);
@@ -214,19 +232,20 @@ impl Writer {
 }
 
 /// Whether all of these lines go on alike.
-fn shares(lines: &[&str], from: usize) -> bool {
-    let Some(end) = next_cut(lines[0], from) else { return false };
-    lines.iter().all(|line| is_through(line) || line.starts_with(&lines[0][..end]))
+fn shares(rows: &[Row<'_>], from: usize) -> bool {
+    let Some(first) = rows.iter().find(|row| !row.through).map(|row| row.line) else { return false };
+    let Some(end) = next_cut(first, from) else { return false };
+    rows.iter().all(|row| row.through || row.line.starts_with(&first[..end]))
 }
 
 /// Whether the lines are hits with coordinates: the first ones decide.
 pub(crate) fn are_hits(lines: &[&str]) -> bool {
-    let is_hit = |line: &&&str| coordinate(line).is_some_and(|found| matches!(found, Coordinate::Full { .. }));
+    let is_hit = |line: &&&str| coordinate(line).is_some();
     let first = || lines.iter().filter(|line| !is_through(line)).take(20);
     first().filter(is_hit).count() * 2 > first().count()
 }
 
-/// A line that may stand inside a group without belonging to it.
+/// A line that belongs wherever it stands.
 fn is_through(line: &str) -> bool {
     line.trim().is_empty() || line == "--"
 }
@@ -275,7 +294,7 @@ mod tests {
 
     fn check(style: Style, text: &str, expected: &str) {
         let lines: Vec<&str> = text.lines().collect();
-        let encoded = encode(&lines, true, style).expect("an encoding");
+        let encoded = encode(&lines, true, style, &|_| false).expect("an encoding");
         assert_eq!(decode(&encoded).as_deref(), Some(text));
         assert_eq!(encoded.strip_prefix(INTRODUCTION), Some(expected));
     }

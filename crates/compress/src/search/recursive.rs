@@ -10,7 +10,7 @@ const INTRODUCTION: &str = "[ls -R of the paths below] ";
 pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style) -> Option<String> {
     let paths = paths(lines)?;
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    Some(INTRODUCTION.to_owned() + &fold::encode(&paths, terminated, style)?)
+    Some(INTRODUCTION.to_owned() + &fold::encode(&paths, terminated, style, &|_| false)?)
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.

@@ -12,7 +12,7 @@ fn reads_back(text: &str) {
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
     let lines: Vec<&str> = body.split('\n').collect();
     for style in [Style::Flat, Style::Tree] {
-        if let Some(encoded) = fold::encode(&lines, terminated, style) {
+        if let Some(encoded) = fold::encode(&lines, terminated, style, &|line| line % 5 == 3) {
             assert_eq!(fold::decode(&encoded).as_deref(), Some(text), "{encoded}");
         }
     }

@@ -37,7 +37,7 @@ impl<'g> Compact<'g> {
             Style::Fixed { .. } => {
                 let all = || std::iter::once(&grid.header).chain(&grid.rows).flatten();
                 let fits = |separator: &char| {
-                    all().all(|cell| !cell.contains(*separator) && !(*separator == ' ' && cell.is_empty()))
+                    all().all(|cell| !cell.contains(*separator) && (*separator != ' ' || !cell.is_empty()))
                 };
                 SEPARATORS.into_iter().find(fits).unwrap_or('\t')
             }

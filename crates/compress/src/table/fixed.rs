@@ -90,12 +90,11 @@ fn columns(lines: &[&str]) -> Option<Vec<Column>> {
     }
     // Cells reach from one column's start to the next one's; a right-aligned column ends where its cells end.
     let last = columns.len() - 1;
-    for place in 0..columns.len() {
-        let column = columns[place];
+    for column in &mut columns[..last] {
         let slices = || lines.iter().map(|line| slice(line, column.start, column.end));
         let ragged_left = slices().any(|cell| cell.starts_with(' '));
         let even_right = slices().all(|cell| cell.chars().count() == column.end - column.start && !cell.ends_with(' '));
-        columns[place].right = place < last && ragged_left && even_right;
+        column.right = ragged_left && even_right;
     }
     Some(columns)
 }

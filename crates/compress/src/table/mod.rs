@@ -19,7 +19,7 @@ use headroom_core::{Compressed, Compressor, Goal, Kind, Omission, Segment, Unit,
 use crate::json;
 
 /// The table compressor.
-pub struct TableCompressor;
+pub(crate) struct TableCompressor;
 
 impl Compressor for TableCompressor {
     fn name(&self) -> &'static str {
@@ -36,6 +36,7 @@ impl Compressor for TableCompressor {
         let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
         let Some(shown) = json::shown_rows(&grid.rows) else { return exact.map(Compressed::exact) };
         let compact = compact::Compact::new(&grid);
+        let names = name_columns(&grid);
         let mut body = compact.head();
         let mut omissions = Vec::new();
         let mut row = 0;
@@ -50,8 +51,10 @@ impl Compressor for TableCompressor {
             body.push_str(&gap_mark(&omission));
             // The names of the rows are what a reader would ask for them by.
             for cells in &grid.rows[row..end] {
-                body.push(' ');
-                body.push_str(cells[0].trim());
+                for column in &names {
+                    body.push(' ');
+                    body.push_str(cells[*column].trim());
+                }
             }
             body.push('\n');
             omissions.push(omission);
@@ -64,6 +67,20 @@ impl Compressor for TableCompressor {
         }
         Some(Compressed::omitting(body, original, omissions))
     }
+}
+
+/// The columns that name a row: the first one, and where that repeats itself (the user in `ps`), the first that does not.
+fn name_columns(grid: &Grid<'_>) -> Vec<usize> {
+    let distinct = |column: usize| {
+        let mut values: Vec<_> = grid.rows.iter().map(|cells| cells[column].as_ref()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len() * 10 >= grid.rows.len() * 9
+    };
+    if distinct(0) {
+        return vec![0];
+    }
+    [0].into_iter().chain((1..grid.header.len()).find(|column| distinct(*column))).collect()
 }
 
 /// The compact form of `text`, proved by reading and rendering it.

@@ -1,0 +1,242 @@
+//! Declarative filters: which lines of a command's output are noise, as data.
+//!
+//! The files are TOML in the format of RTK's filters, and more:
+//!
+//! ```toml
+//! [filters.make]
+//! match_command = "^make\\b"                  # regex on the command line
+//! when_lines_match = ["^make\\[\\d+\\]: "]    # or: two lines of the output look like this (ours)
+//! strip_lines_matching = ["^make\\[\\d+\\]: (Entering|Leaving)"]
+//! pass_lines_matching = ["^PASS: "]          # success lines: left out whatever they are about (ours)
+//! keep_lines_matching = []                   # if not empty, only these are kept
+//! max_lines = 400                            # also head_lines, tail_lines
+//! [[tests.make]]
+//! name = "directories are noise"
+//! input = "make[1]: Entering directory '/x'\ncc a.c"
+//! expected = "cc a.c"
+//! ```
+//!
+//! Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
+//! `truncate_lines_at`) are read for what they say about noise: output that `match_output` sums up is noise but for the lines that match, a line
+//! that `replace` empties is noise. Nothing is printed that the command did not print, and a line that [`matters`](super::matter::matters)
+//! stays whatever a filter says, unless it is a success line.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use regex::{Regex, RegexSet};
+use serde::Deserialize;
+
+use super::matter::matters;
+
+/// A set of filters, in the order they are tried.
+#[derive(Debug, Default)]
+pub(crate) struct Filters {
+    filters: Vec<Filter>,
+}
+
+impl Filters {
+    /// Reads a filter file.
+    pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
+        let filters = file
+            .filters
+            .into_iter()
+            .map(|(name, rules)| {
+                Filter::new(rules).map_err(|problem| FilterError { filter: Some(name), problem: problem.to_string() })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { filters })
+    }
+
+    /// Adds the filters of another file, which are tried later.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.filters.extend(other.filters);
+    }
+
+    /// Which lines (as seen) are no noise. Every filter that fits the command or the output has its say.
+    pub(crate) fn keep(&self, command: Option<&str>, lines: &[&str]) -> Vec<bool> {
+        let mut keep = vec![true; lines.len()];
+        for filter in self.filters.iter().filter(|filter| filter.fits(command, lines)) {
+            filter.apply(lines, &mut keep);
+        }
+        keep
+    }
+}
+
+/// A filter file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterError {
+    filter: Option<String>,
+    problem: String,
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.filter {
+            Some(name) => write!(f, "filter {name:?}: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    filters: BTreeMap<String, Rules>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Rules {
+    match_command: Option<String>,
+    when_lines_match: Vec<String>,
+    strip_lines_matching: Vec<String>,
+    pass_lines_matching: Vec<String>,
+    keep_lines_matching: Vec<String>,
+    replace: Vec<Replace>,
+    match_output: Vec<MatchOutput>,
+    head_lines: Option<usize>,
+    tail_lines: Option<usize>,
+    max_lines: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Replace {
+    pattern: String,
+    #[serde(default)]
+    replacement: String,
+}
+
+#[derive(Deserialize)]
+struct MatchOutput {
+    pattern: String,
+    unless: Option<String>,
+}
+
+/// How many lines at either end are looked at to see whether a filter fits.
+const SAMPLE: usize = 400;
+
+/// One filter.
+#[derive(Debug)]
+struct Filter {
+    command: Option<Regex>,
+    when: RegexSet,
+    strip: RegexSet,
+    pass: RegexSet,
+    keep: RegexSet,
+    replace: Vec<(Regex, String)>,
+    sums_up: Vec<(Regex, Option<Regex>)>,
+    head: Option<usize>,
+    tail: Option<usize>,
+}
+
+impl Filter {
+    fn new(rules: Rules) -> Result<Self, regex::Error> {
+        Ok(Self {
+            command: rules.match_command.as_deref().map(Regex::new).transpose()?,
+            when: RegexSet::new(rules.when_lines_match)?,
+            strip: RegexSet::new(rules.strip_lines_matching)?,
+            pass: RegexSet::new(rules.pass_lines_matching)?,
+            keep: RegexSet::new(rules.keep_lines_matching)?,
+            replace: rules
+                .replace
+                .into_iter()
+                .map(|rule| Ok((Regex::new(&rule.pattern)?, rule.replacement)))
+                .collect::<Result<_, regex::Error>>()?,
+            sums_up: rules
+                .match_output
+                .into_iter()
+                .map(|rule| Ok((Regex::new(&rule.pattern)?, rule.unless.as_deref().map(Regex::new).transpose()?)))
+                .collect::<Result<_, regex::Error>>()?,
+            head: rules.head_lines.or(rules.max_lines),
+            tail: rules.tail_lines,
+        })
+    }
+
+    /// Whether the command is this filter's, or the output is: two of its lines are.
+    fn fits(&self, command: Option<&str>, lines: &[&str]) -> bool {
+        let asked = self.command.as_ref().zip(command).is_some_and(|(pattern, command)| {
+            command.split(['&', ';', '|', '\n']).any(|part| pattern.is_match(part.trim_start()))
+        });
+        let sample = lines.iter().take(SAMPLE).chain(lines.iter().skip(SAMPLE).rev().take(SAMPLE));
+        asked || (!self.when.is_empty() && sample.filter(|line| self.when.is_match(line)).take(2).count() == 2)
+    }
+
+    fn apply(&self, lines: &[&str], keep: &mut [bool]) {
+        let sums_up = |line: &str| self.sums_up.iter().any(|(pattern, _)| pattern.is_match(line));
+        let summed_up = self.sums_up.iter().any(|(pattern, unless)| {
+            lines.iter().any(|line| pattern.is_match(line))
+                && !unless.as_ref().is_some_and(|unless| lines.iter().any(|line| unless.is_match(line)))
+        });
+        for (line, keep) in lines.iter().zip(&mut *keep) {
+            let noise = self.strip.is_match(line)
+                || (!self.keep.is_empty() && !self.keep.is_match(line))
+                || (summed_up && !sums_up(line))
+                || self.is_emptied(line);
+            *keep &= !self.pass.is_match(line) && (!noise || matters(line));
+        }
+        self.cut(lines, keep);
+    }
+
+    fn is_emptied(&self, line: &str) -> bool {
+        if self.replace.is_empty() || line.trim().is_empty() {
+            return false;
+        }
+        let replaced = self
+            .replace
+            .iter()
+            .fold(line.to_owned(), |line, (pattern, with)| pattern.replace_all(&line, with).into_owned());
+        replaced.trim().is_empty()
+    }
+
+    /// Keeps the first and last of what is left, and what matters in between.
+    fn cut(&self, lines: &[&str], keep: &mut [bool]) {
+        if self.head.is_none() && self.tail.is_none() {
+            return;
+        }
+        let kept: Vec<usize> = (0..keep.len()).filter(|line| keep[*line]).collect();
+        let (head, tail) = (self.head.unwrap_or(0), self.tail.unwrap_or(0));
+        let middle = kept.get(head..kept.len().saturating_sub(tail)).unwrap_or_default();
+        for line in middle.iter().filter(|line| !matters(lines[**line])) {
+            keep[*line] = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(filters: &str, command: &str, output: &str) -> String {
+        let filters = Filters::parse(filters).expect("a filter file");
+        let lines: Vec<&str> = output.lines().collect();
+        let keep = filters.keep(Some(command), &lines);
+        lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_field_takes_lines_out_and_none_puts_any_in() {
+        let strip = "[filters.x]\nmatch_command = '^make'\nstrip_lines_matching = ['^noise']";
+        assert_eq!(kept(strip, "cd a && make all", "noise 1\ncc a.c\nnoise error 2"), "cc a.c\nnoise error 2");
+        assert_eq!(kept(strip, "ninja", "noise 1\ncc a.c"), "noise 1\ncc a.c");
+        let keep = "[filters.x]\nmatch_command = '.'\nkeep_lines_matching = ['^k']";
+        assert_eq!(kept(keep, "a", "k1\nx\nk2\nwarning: w"), "k1\nk2\nwarning: w");
+        let whole = "[filters.x]\nmatch_command = '.'\nmatch_output = [{ pattern = 'up to date', message = 'ok', unless = 'error' }]\non_empty = 'done'";
+        assert_eq!(kept(whole, "a", "reading\nall up to date"), "all up to date");
+        assert_eq!(kept(whole, "a", "reading\nall up to date\nerror: x"), "reading\nall up to date\nerror: x");
+        let cut = "[filters.x]\nmatch_command = '.'\nhead_lines = 1\ntail_lines = 1";
+        assert_eq!(kept(cut, "a", "1\n2\nfailed\n4\n5"), "1\nfailed\n5");
+        let max = "[filters.x]\nmatch_command = '.'\nmax_lines = 2\nreplace = [{ pattern = '^#.*', replacement = '' }]";
+        assert_eq!(kept(max, "a", "# c\n1\n2\n3"), "1\n2");
+    }
+
+    #[test]
+    fn a_bad_file_says_which_filter_is_wrong() {
+        assert!(Filters::parse("[filters.bad]\nmatch_command = '('").unwrap_err().to_string().contains("\"bad\""));
+        assert!(Filters::parse("filters = 3").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! `git log`: every hash, author, date and subject stays; the bodies of commit messages are left out.
+
+/// Takes the bodies of commit messages out of `keep`.
+pub(crate) fn fold_bodies(lines: &[&str], keep: &mut [bool]) {
+    let mut at = 0;
+    while at < lines.len() {
+        if !is_commit(lines[at]) {
+            at += 1;
+            continue;
+        }
+        // Headers end at the first blank line; the subject follows.
+        let Some(subject) = (at + 1..lines.len().min(at + 12)).find(|line| is_message(lines[*line])) else {
+            at += 1;
+            continue;
+        };
+        let mut end = subject + 1;
+        while end < lines.len() && (is_message(lines[end]) || lines[end].trim().is_empty()) {
+            end += 1;
+        }
+        if (subject + 1..end).any(|line| is_message(lines[line])) {
+            // The blank line before the next commit stays with the body.
+            keep[subject + 1..end].fill(false);
+        }
+        at = end;
+    }
+}
+
+fn is_commit(line: &str) -> bool {
+    line.strip_prefix("commit ").is_some_and(|rest| {
+        let hash = rest.split(' ').next().unwrap_or_default();
+        hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// Messages are indented by four blanks.
+fn is_message(line: &str) -> bool {
+    line.starts_with("    ") && !line.trim().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_and_subjects_stay() {
+        let text = "commit 0123456789abcdef\nAuthor: A <a@b>\nDate:   x\n\n    Subject\n\n    Body one.\n    Body two.\n\ncommit fedcba9876543210\nAuthor: B\n\n    Other\n";
+        let lines: Vec<&str> = text.lines().collect();
+        let mut keep = vec![true; lines.len()];
+        fold_bodies(&lines, &mut keep);
+        let gone: Vec<usize> = (0..lines.len()).filter(|line| !keep[*line]).collect();
+        assert_eq!(gone, [5, 6, 7, 8]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Which lines of a diff can be left out: context that no change touches, and what tools wrote into files that nobody reads.
+
+use crate::command::verbatim;
+use crate::detect::diff::is_hunk_header;
+
+/// Context lines kept next to a change.
+const NEAR: usize = 1;
+
+/// A generated file's hunks are left out from this many lines on.
+const GENERATED: usize = 20;
+
+/// Which lines stay: every header, every changed line outside generated files, and the context next to changes.
+pub(crate) fn keep(lines: &[&str]) -> Vec<bool> {
+    let inside = verbatim::hunks(lines);
+    let mut keep = vec![true; lines.len()];
+    for at in 0..lines.len() {
+        if inside[at] && is_context(lines[at]) {
+            let from = at.saturating_sub(NEAR);
+            let near = (from..lines.len().min(at + NEAR + 1)).any(|other| inside[other] && is_change(lines[other]));
+            keep[at] = near;
+        }
+    }
+    fold_generated(lines, &inside, &mut keep);
+    keep
+}
+
+/// Leaves out the hunks of generated files; their headers stay.
+fn fold_generated(lines: &[&str], inside: &[bool], keep: &mut [bool]) {
+    let mut at = 0;
+    while at < lines.len() {
+        let Some(path) = file_of(lines[at]).filter(|_| !inside[at]) else {
+            at += 1;
+            continue;
+        };
+        let end = (at + 1..lines.len())
+            .find(|next| !inside[*next] && lines[*next].starts_with("diff "))
+            .unwrap_or(lines.len());
+        let body: Vec<usize> = (at..end).filter(|line| inside[*line]).collect();
+        if is_generated(path) && body.len() >= GENERATED {
+            for line in body {
+                keep[line] = false;
+            }
+        }
+        at = end;
+    }
+}
+
+/// The new path in `diff --git a/x b/x`.
+fn file_of(line: &str) -> Option<&str> {
+    line.strip_prefix("diff --git ")?.split(" b/").last()
+}
+
+/// Lock files, source maps and minified bundles, by name.
+fn is_generated(path: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "pnpm-lock.yaml",
+        "yarn.lock",
+        "bun.lock",
+        "go.sum",
+        "Gemfile.lock",
+        "packages.lock.json",
+        "Package.resolved",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    NAMES.contains(&name) || [".lock", ".min.js", ".min.css", ".map"].iter().any(|end| name.ends_with(end))
+}
+
+fn is_context(line: &str) -> bool {
+    (line.starts_with(' ') || line.is_empty()) && !is_hunk_header(line)
+}
+
+fn is_change(line: &str) -> bool {
+    line.starts_with(['+', '-', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_stay_with_the_line_next_to_them() {
+        let text = ["@@ -1,6 +1,6 @@", " a", " b", "-c", "+d", " e", " f", " g"];
+        assert_eq!(keep(&text), [true, false, true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn lock_files_keep_their_headers() {
+        let mut text = vec![
+            "diff --git a/x/yarn.lock b/x/yarn.lock",
+            "--- a/x/yarn.lock",
+            "+++ b/x/yarn.lock",
+            "@@ -0,0 +1,30 @@",
+        ];
+        text.extend(std::iter::repeat_n("+a", 30));
+        text.push("diff --git a/b.rs b/b.rs");
+        let kept: Vec<usize> = keep(&text).iter().enumerate().filter(|(_, kept)| **kept).map(|(at, _)| at).collect();
+        assert_eq!(kept, [0, 1, 2, 34]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Unified diffs.
+//!
+//! Exact ([`exact`]): names and counts that say again what other lines say go; the decoder gives the bytes back, so a patch still
+//! applies. Standard ([`fold`]): every changed line stays; context away from changes and lock files are left out. The result is no
+//! patch any more, which its gap marks say.
+
+mod exact;
+mod fold;
+
+use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+use crate::lines;
+
+/// Shorter diffs are read line by line, often to be applied: they stay as they are.
+const SMALL: usize = 150;
+
+/// The compressor of diffs.
+pub(crate) struct DiffCompressor;
+
+impl Compressor for DiffCompressor {
+    fn name(&self) -> &'static str {
+        "diff"
+    }
+
+    fn accepts(&self, kind: Kind) -> bool {
+        kind == Kind::Diff
+    }
+
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        if segment.hints.editable {
+            return None;
+        }
+        let text = segment.text;
+        let encode = |text: &str| exact::encode(text).filter(|encoded| exact::decode(encoded).as_deref() == Some(text));
+        let exact = || encode(text).map(Compressed::exact);
+        let Some(original) = goal.original() else { return exact() };
+        let lines = lines::split(text);
+        if lines.len() < SMALL {
+            return exact();
+        }
+        let bodies: Vec<&str> = lines.iter().map(|line| lines::body(line)).collect();
+        let mut keep = fold::keep(&bodies);
+        lines::fill_small_gaps(&lines, &mut keep);
+        if keep.iter().all(|kept| *kept) {
+            return exact();
+        }
+        let (body, omissions) = lines::omit(original, &keep, |line| lines[line]);
+        Some(Compressed::omitting(encode(&body).unwrap_or(body), original, omissions))
+    }
+}
+
+#[cfg(test)]
+mod tests;
