@@ -184,11 +184,20 @@ impl Engine {
 
     /// Files a receipt. A store that cannot take it costs a line in the log, nothing else.
     pub fn close(&self, scope: &Scope, receipt: &Receipt) {
-        let Ok(document) = serde_json::to_string(receipt) else { return };
-        let mut batch = Batch::at(receipt.at_ms);
-        batch.receipt(StoredReceipt { id: receipt.id.clone(), at_ms: receipt.at_ms, document });
+        self.close_all(scope, std::slice::from_ref(receipt));
+    }
+
+    /// Files several receipts in one write.
+    pub fn close_all(&self, scope: &Scope, receipts: &[Receipt]) {
+        let Some(last) = receipts.last() else { return };
+        let mut batch = Batch::at(last.at_ms);
+        for receipt in receipts {
+            if let Ok(document) = serde_json::to_string(receipt) {
+                batch.receipt(StoredReceipt { id: receipt.id.clone(), at_ms: receipt.at_ms, document });
+            }
+        }
         if let Err(error) = self.store().write(scope, batch) {
-            tracing::warn!(%error, "a receipt could not be kept");
+            tracing::warn!(%error, count = receipts.len(), "receipts could not be kept");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Measures what the proxy adds to a request: `cargo run --release -p headroom-proxy --example latency`.
+//! Measures what the proxy adds to a request: `cargo run --release -p headroom-proxy --example latency [off|meter|lossless|standard]`.
 //!
 //! The same requests go to a scripted provider directly and through the proxy, in turns, on one kept-alive connection each; the
 //! difference of the medians is what the proxy adds. The store is a SQLite file, as in service.
@@ -27,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     .await;
     let folder = tempfile::tempdir()?;
     let store = Store::open_sqlite(&folder.path().join("store.db"), &SqliteOptions::DEFAULT)?;
-    let mut config = Config::local(Policy::of(Mode::Standard));
+    let mode: Mode = std::env::args().nth(1).as_deref().unwrap_or("standard").parse()?;
+    let mut config = Config::local(Policy::of(mode));
     config.listen.set_port(0);
     config.upstreams = Upstreams { anthropic: upstream.base(), openai: upstream.base() };
     let proxy = serve(config, Engine::new(store)).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use headroom::{Engine, Receipt};
 use headroom_store::Scope;
@@ -12,6 +13,9 @@ use crate::metrics::Metrics;
 
 /// Receipts that may wait to be filed. More are dropped and counted: a slow disk must not slow requests.
 const QUEUE: usize = 4096;
+
+/// How long the writer gathers receipts before it writes them together: it should not compete with the requests it is about.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// The way to the writer. When the last one is gone and the queue is empty, the writer ends.
 #[derive(Clone)]
@@ -26,7 +30,14 @@ impl Receipts {
         let (queue, mut waiting) = mpsc::channel::<Receipt>(QUEUE);
         let writer = tokio::task::spawn_blocking(move || {
             while let Some(receipt) = waiting.blocking_recv() {
-                engine.close(&scope, &receipt);
+                let mut receipts = vec![receipt];
+                if !waiting.is_closed() {
+                    std::thread::sleep(GATHER);
+                }
+                while let Ok(receipt) = waiting.try_recv() {
+                    receipts.push(receipt);
+                }
+                engine.close_all(&scope, &receipts);
             }
         });
         (Self { queue, metrics }, writer)

@@ -199,6 +199,9 @@ async fn converse(mut stream: TcpStream, script: Script, log: Arc<Log>) {
 
 /// Waits, and notices when the client goes away meanwhile.
 async fn wait(stream: &mut TcpStream, pause: Duration, log: &Log) -> bool {
+    if pause.is_zero() {
+        return true; // The timer's own step would be a millisecond.
+    }
     let mut byte = [0];
     match tokio::time::timeout(pause, stream.peek(&mut byte)).await {
         Ok(Ok(0) | Err(_)) => {

@@ -165,6 +165,11 @@ impl Turn {
     /// it: then nothing is held, and only usage is read.
     pub fn new(request: Request, sent: Bytes, limits: Option<Limits>) -> Self {
         let stream = request.dialect().protocol().stream();
+        // A turn that cannot be continued needs no bodies, and answers may take minutes.
+        let (request, sent) = match limits {
+            Some(_) => (request, sent),
+            None => (crate::parse(request.dialect(), Bytes::new()), Bytes::new()),
+        };
         Self {
             request,
             sent,

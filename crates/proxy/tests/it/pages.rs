@@ -14,7 +14,7 @@ async fn health_and_figures_are_shown() {
     let headers = [("x-api-key", "sk-canary-key")];
     pair.send("POST", "/v1/messages", &headers, claude(&json!(opening(&rows(400))), false).to_string().as_bytes())
         .await;
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let metrics = pair.send("GET", "/metrics", &[], b"").await;
     assert!(metrics.header("content-type").unwrap().starts_with("text/plain"));
     let metrics = metrics.text();

@@ -39,7 +39,7 @@ async fn a_small_request_passes_byte_for_byte() {
     // T048: the answer is asked for in a form that every client can read.
     assert_eq!(received.header("accept-encoding"), Some("identity"));
     let receipts = {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap()
     };
     assert_eq!(receipts.len(), 1);

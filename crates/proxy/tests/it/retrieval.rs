@@ -101,7 +101,7 @@ async fn a_retrieval_alone_is_answered_inside_the_clients_stream() {
     assert!(
         prefix.len() > 1000 && received[3].text().starts_with(&prefix.replace("\"stream\":true", "\"stream\":false"))
     );
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let receipts = pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap();
     assert_eq!((receipts[0].retrievals, receipts[0].retrieval_misses), (1, 0));
     assert_eq!(receipts[0].usage.unwrap().output_tokens, 20);

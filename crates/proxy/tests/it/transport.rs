@@ -68,7 +68,7 @@ async fn a_cut_stream_is_cut_for_the_client_too() {
         let answer = pair.post("/v1/messages", &body).await;
         assert!(!answer.complete, "a clean end would hide the loss");
         assert!(half.starts_with(&answer.text()) && answer.text().contains("message_start"));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         let receipts = pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap();
         assert_eq!(receipts[0].usage.unwrap().input_tokens, 3, "what was stated before the cut");
         assert!(receipts[0].cut_off);
