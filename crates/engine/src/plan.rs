@@ -14,7 +14,7 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::hints::Call;
-use crate::{Mode, Policy};
+use crate::{Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
 const FLOOR_BYTES: usize = 160;
@@ -197,7 +197,12 @@ fn decide_offer(
     }
     let first_slot = request.slots().first().map_or(0, Slot::message);
     let prefix = PrefixSize::of(request).up_to(first_slot);
-    let offer = policy.mode == Mode::Standard && policy.offer_retrieval && prefix >= OFFER_FROM_BYTES;
+    let wanted = match policy.retrieval {
+        Retrieval::Auto => prefix >= OFFER_FROM_BYTES,
+        Retrieval::Always => true,
+        Retrieval::Never => false,
+    };
+    let offer = policy.mode == Mode::Standard && wanted;
     let compressor = if offer { OFFER.to_owned() } else { String::new() };
     let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
     (offer, Some((lineages.conversation, rendering)))
