@@ -17,7 +17,7 @@ use crate::hints::Call;
 use crate::{Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
-const FLOOR_BYTES: usize = 160;
+pub(crate) const FLOOR_BYTES: usize = 160;
 
 /// References must save at least this many tokens over the slot.
 const FLOOR_REPEAT: usize = 16;
