@@ -52,10 +52,7 @@ fn metadata() -> Result<BTreeMap<String, Vec<String>>, String> {
         let shipped = dependencies.filter(|dependency| dependency["kind"].is_null());
         shipped.filter_map(|dependency| dependency["name"].as_str().map(str::to_owned)).collect()
     };
-    Ok(packages
-        .iter()
-        .filter_map(|package| Some((package["name"].as_str()?.to_owned(), shipped(package))))
-        .collect())
+    Ok(packages.iter().filter_map(|package| Some((package["name"].as_str()?.to_owned(), shipped(package)))).collect())
 }
 
 fn problems(crates: &BTreeMap<String, Vec<String>>) -> Vec<String> {

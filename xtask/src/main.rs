@@ -4,8 +4,11 @@ mod edges;
 
 use std::process::ExitCode;
 
+/// A chore: its arguments, and the problem it ended with.
+type Chore = fn(&[String]) -> Result<(), String>;
+
 /// Every chore with what it does.
-const CHORES: &[(&str, &str, fn(&[String]) -> Result<(), String>)] =
+const CHORES: &[(&str, &str, Chore)] =
     &[("edges", "check that crates depend only on what ARCHITECTURE.md allows", edges::run)];
 
 #[allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]

@@ -72,7 +72,10 @@ fn proxy(settings: &Settings) -> Result<String, (String, String)> {
         Some("200") => Ok(format!("ready on http://{address}")),
         status => {
             let status = status.unwrap_or("no status");
-            Err((format!("{address} answered {status} to /readyz"), "look at the proxy's log; another program may hold the port".to_owned()))
+            Err((
+                format!("{address} answered {status} to /readyz"),
+                "look at the proxy's log; another program may hold the port".to_owned(),
+            ))
         }
     }
 }
