@@ -393,15 +393,15 @@ impl Turn {
             return None;
         }
         let ids: Vec<String> = heard.client_calls().map(str::to_owned).collect();
-        let (identity, lineage) = if ids.is_empty() {
-            (Identity::Text(format!("{}{}", self.shown.text, heard.text)), Some(self.request.lineage()))
+        let identity = if ids.is_empty() {
+            Identity::Text(format!("{}{}", self.shown.text, heard.text))
         } else {
-            (Identity::Calls(ids), None)
+            Identity::Calls(ids)
         };
         Some(Exchange {
             dialect: self.request.dialect(),
             key: identity.key()?,
-            lineage,
+            lineage: self.request.lineage(),
             shown: self.shown.items.len() + heard.visible().count(),
             rounds: self.rounds.clone(),
         })
