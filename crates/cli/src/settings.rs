@@ -144,7 +144,7 @@ impl Said {
         if let Some(path) = file {
             match read_file(path) {
                 Ok(said) => {
-                    values.extend(said.into_iter().map(|(key, value)| (key, (value, Origin::File(path.to_owned())))))
+                    values.extend(said.into_iter().map(|(key, value)| (key, (value, Origin::File(path.to_owned())))));
                 }
                 Err(found) => problems.extend(found),
             }

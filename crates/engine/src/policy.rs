@@ -91,6 +91,12 @@ pub struct Policy {
 impl Policy {
     /// The policy of a mode, with the defaults that every door starts from.
     pub const fn of(mode: Mode) -> Self {
-        Self { mode, user_text: true, retrieval: Retrieval::Auto, work_bytes: 32 << 20, deadline: Duration::from_secs(2) }
+        Self {
+            mode,
+            user_text: true,
+            retrieval: Retrieval::Auto,
+            work_bytes: 32 << 20,
+            deadline: Duration::from_secs(2),
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Session {
         let instructions;
         match (&self.system, self.dialect) {
             (Some(system), Dialect::AnthropicMessages) => {
-                body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"))
+                body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"));
             }
             (Some(system), _) => {
                 instructions = format!("{{\"role\":\"system\",\"content\":{system}}}");

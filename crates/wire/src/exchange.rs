@@ -25,7 +25,7 @@ pub struct Exchange {
     /// Hash of the messages before it. Text repeats, and so do identifiers: some servers count calls from zero in every answer.
     pub(crate) lineage: [u8; 32],
     /// Visible items of the message: content blocks (Anthropic), tool calls (OpenAI).
-    pub(crate) shown: usize,
+    pub(crate) shown: Count,
     pub(crate) rounds: Vec<Round>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Round {
     pub(crate) aside: String,
     pub(crate) calls: Vec<HiddenCall>,
     /// Visible items of the message up to the end of this response.
-    pub(crate) shown: usize,
+    pub(crate) shown: Count,
     /// The results, as JSON.
     pub(crate) results: Vec<String>,
     /// The same response called the client's tools as well; then it is the last one.
@@ -49,9 +49,17 @@ pub(crate) struct Round {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HiddenCall {
     /// Visible items before it, counted over the whole message.
-    pub(crate) place: usize,
+    pub(crate) place: Count,
     /// The call as JSON.
     pub(crate) json: String,
+}
+
+/// A number of items of a message, counted twice: clients may drop thinking and empty text from older turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) all: usize,
+    /// Without thinking and empty text.
+    pub(crate) spoken: usize,
 }
 
 impl Exchange {

@@ -75,7 +75,8 @@ async fn play(session: &Session) -> Result<Shown, CliError> {
         events_streamed += last.matches("event: ").count();
     }
     proxy.shutdown().await;
-    let asked = provider.asked().ok_or_else(|| CliError::Failed("the scripted model found nothing to retrieve".to_owned()))?;
+    let asked =
+        provider.asked().ok_or_else(|| CliError::Failed("the scripted model found nothing to retrieve".to_owned()))?;
     let scope = Scope::default();
     let original = engine.original(&scope, asked.handle).map_err(CliError::while_doing("cannot read the store"))?;
     let original = original.ok_or_else(|| CliError::Failed(format!("{} gave nothing back", asked.handle)))?;
@@ -112,7 +113,8 @@ fn by_compressor(receipts: &[Receipt]) -> BTreeMap<String, (u64, u64)> {
 }
 
 fn print(session: &Session, shown: &Shown) -> Result<(), CliError> {
-    let Shown { turns, events_streamed, tokens_direct, tokens_forwarded, saved_percent, by_compressor, retrieval } = shown;
+    let Shown { turns, events_streamed, tokens_direct, tokens_forwarded, saved_percent, by_compressor, retrieval } =
+        shown;
     out::line(&format!("session     {} ({})", session.id, session.source))?;
     out::line(&format!("requests    {turns}, streamed: {events_streamed} events came through"))?;
     out::line(&format!(
@@ -125,7 +127,11 @@ fn print(session: &Session, shown: &Shown) -> Result<(), CliError> {
     out::line(&format!("left out    {}", retrieval.omitted))?;
     out::line(&format!("asked back  {}", retrieval.asked))?;
     out::line(&format!("answered    {}", retrieval.answer))?;
-    let hidden = if retrieval.seen_by_client { "reached the client" } else { "stayed inside the proxy; the client saw one unbroken answer" };
+    let hidden = if retrieval.seen_by_client {
+        "reached the client"
+    } else {
+        "stayed inside the proxy; the client saw one unbroken answer"
+    };
     out::line(&format!("the call    {hidden}"))?;
     out::line(&format!("original    {} bytes, redeemed whole from {}", retrieval.original_bytes, retrieval.handle))
 }

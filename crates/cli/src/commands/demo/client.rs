@@ -37,6 +37,10 @@ impl Client {
         let bytes = response.into_body().collect().await.map_err(CliError::while_doing(failed))?.to_bytes();
         running.abort();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if status.is_success() { Ok(text) } else { Err(CliError::Failed(format!("the proxy answered {status}: {text}"))) }
+        if status.is_success() {
+            Ok(text)
+        } else {
+            Err(CliError::Failed(format!("the proxy answered {status}: {text}")))
+        }
     }
 }

@@ -119,7 +119,10 @@ fn tokens_of(body: &[u8]) -> usize {
     Tokenizer::O200k.count(&String::from_utf8_lossy(body))
 }
 
-async fn answer(script: Arc<Script>, request: hyper::Request<Incoming>) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    script: Arc<Script>,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut response = hyper::Response::new(Full::new(Bytes::from(events(&script.reply(&body)))));
     response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("text/event-stream"));
@@ -152,7 +155,10 @@ fn events(blocks: &[Value]) -> String {
     }
     let calls = blocks.iter().any(|block| block["type"] == "tool_use");
     let stop_reason = if calls { "tool_use" } else { "end_turn" };
-    event("message_delta", json!({"delta": {"stop_reason": stop_reason, "stop_sequence": null}, "usage": {"output_tokens": 9}}));
+    event(
+        "message_delta",
+        json!({"delta": {"stop_reason": stop_reason, "stop_sequence": null}, "usage": {"output_tokens": 9}}),
+    );
     event("message_stop", json!({}));
     out
 }
