@@ -66,8 +66,12 @@ fn assert_spliced(request: &Request, sent: &[u8], offered: bool) {
                 let (before, after) = piece.split_at(end - offset);
                 assert!(rest.starts_with(before));
                 rest = &rest[before.len()..];
-                let at = rest.windows(after.len()).position(|window| window == after).expect("the rest follows the tool");
-                assert!(rest[..at].starts_with(b",{") && rest[..at].windows(26).any(|w| w == b"retrieve_original_content\""));
+                let at =
+                    rest.windows(after.len()).position(|window| window == after).expect("the rest follows the tool");
+                assert!(
+                    rest[..at].starts_with(b",{")
+                        && rest[..at].windows(26).any(|w| w == b"retrieve_original_content\"")
+                );
                 rest = &rest[at + after.len()..];
             }
         }
@@ -82,23 +86,24 @@ fn assert_durable(engine: &Engine, request: &Request, sent: &[u8]) {
         if came.contains(&mark.handle.to_string()) {
             continue;
         }
-        let original = engine.original(&Scope::default(), mark.handle).unwrap().expect("a handle left without its original");
+        let original =
+            engine.original(&Scope::default(), mark.handle).unwrap().expect("a handle left without its original");
         assert!(request.slots().iter().any(|slot| slot.text().contains(&original)));
     }
 }
 
 /// The counts that gap marks state add up to what the trailer states. Text that came with marks of its own says nothing about ours.
 fn assert_said(engine: &Engine, came: &Request, sent: &Request) {
-    let count = |text: &str, open: &str| -> Option<usize> {
-        text.strip_prefix(open)?.split(' ').next()?.parse().ok()
-    };
+    let count = |text: &str, open: &str| -> Option<usize> { text.strip_prefix(open)?.split(' ').next()?.parse().ok() };
     for (slot, came) in sent.slots().iter().zip(came.slots()) {
         if came.text().contains("[-") {
             continue;
         }
         let ours = find_marks(slot.text()).any(|mark| engine.store().contains(&Scope::default(), mark.handle).unwrap());
         assert_eq!(ours, slot.text().contains("; all in hr_") || slot.text().contains("; original in hr_"));
-        let Some(trailer) = slot.text().lines().next_back().filter(|line| line.contains("; all in hr_")) else { continue };
+        let Some(trailer) = slot.text().lines().next_back().filter(|line| line.contains("; all in hr_")) else {
+            continue;
+        };
         let lines_only = trailer.matches(" of ").count() == 1 && trailer.contains(" lines; all in");
         if !lines_only {
             continue;

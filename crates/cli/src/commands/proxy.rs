@@ -11,7 +11,9 @@ use crate::settings::Settings;
 pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
     // A store that cannot be opened costs the savings, not the service: requests pass as they come, and /readyz says why.
     let store = crate::open(settings).unwrap_or_else(|error| {
-        out::say(&format!("headroom: {error}\nheadroom: requests are passed through unchanged until the store can be opened again"));
+        out::say(&format!(
+            "headroom: {error}\nheadroom: requests are passed through unchanged until the store can be opened again"
+        ));
         Store::unavailable(&error)
     });
     let config = config(settings)?;

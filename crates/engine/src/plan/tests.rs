@@ -22,7 +22,9 @@ fn what_an_older_version_sent_is_sent_again() {
             })
             .collect();
         let system = "x".repeat(8000);
-        format!(r#"{{"model":"gpt-4o","messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"q"}}{results}]}}"#)
+        format!(
+            r#"{{"model":"gpt-4o","messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"q"}}{results}]}}"#
+        )
     };
     let scope = Scope::default();
     let engine = Engine::new(Store::memory());
@@ -42,4 +44,3 @@ fn what_an_older_version_sent_is_sent_again() {
         assert!(sent.contains("\"content\":\"OLD"), "{turns}");
     }
 }
-
