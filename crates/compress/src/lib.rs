@@ -6,6 +6,7 @@
 mod command;
 mod detect;
 mod diff;
+mod html;
 mod json;
 mod lines;
 mod log;
@@ -28,4 +29,5 @@ pub static ALL: &[&dyn Compressor] = &[
     &search::SearchCompressor,
     &command::CommandCompressor,
     &diff::DiffCompressor,
+    &html::HtmlCompressor,
 ];
