@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What the proxy adds to a request, beside nginx, in one run on this machine.
 
-    cargo build --release -p headroom-cli && cargo build --release -p headroom-testkit --example static_upstream
-    python3 bench/proxy.py            # prints a table and writes it to bench/results/proxy.md
+    cargo build --release --bin headroom && python3 bench/proxy.py
+
+prints a table and writes it to bench/results/proxy.md.
 
 nginx and wrk are taken as Debian packages and unpacked below target/bench, so nothing is installed and no service starts.
 Everything shares the machine's cores: client, proxies and upstream. Requests go to each of them in turn, so that what else the
@@ -241,6 +242,8 @@ def load(port, body, env, folder):
 
 def measure():
     env = debian()
+    example = ["cargo", "build", "--release", "--locked", "-q", "-p", "headroom-testkit", "--example", "static_upstream"]
+    subprocess.run(example, cwd=ROOT, check=True)
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
@@ -301,13 +304,14 @@ def main():
     where = machine()
     begun = time.monotonic()
     found = measure()
+    took = time.monotonic() - begun
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     today = datetime.datetime.now(datetime.timezone.utc).date()
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(
         f"""# What the proxy adds
 
-{today}, {commit or "no commit"}, {where}. One run of `python3 bench/proxy.py`, {time.monotonic() - begun:.0f} s.
+{today}, {commit or "no commit"}, {where}. One run of `python3 bench/proxy.py`, {took:.0f} s.
 
 `direct` is the whole time to a static provider; the other columns of the first rows are what comes on top of it. Cold: a
 conversation of 20 tool results never seen before. Warm: the same with one more turn, 5 % of it. Client, provider and all
