@@ -198,7 +198,26 @@ impl Scanner<'_> {
             Plain::Space if first == b' ' && PLAIN[usize::from(follows)] == Plain::Symbol => {
                 self.end_of_plain_symbols(pattern, at + 2)
             }
+            Plain::Space | Plain::LineEnd => self.end_of_plain_spaces(at),
             _ => None,
+        }
+    }
+
+    /// The end of white space before something that is not white space; see [`spaces`](Self::spaces).
+    #[inline]
+    fn end_of_plain_spaces(self, at: usize) -> Option<usize> {
+        let mut after_line = None;
+        let mut end = at;
+        loop {
+            match PLAIN[usize::from(*self.bytes.get(end)?)] {
+                Plain::Space => end += 1,
+                Plain::LineEnd => {
+                    end += 1;
+                    after_line = Some(end);
+                }
+                Plain::Part => return None,
+                _ => return Some(after_line.unwrap_or((end - 1).max(at + 1))),
+            }
         }
     }
 
