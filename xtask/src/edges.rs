@@ -15,12 +15,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("headroom", &["headroom-core", "headroom-tokens", "headroom-compress", "headroom-wire", "headroom-store"]),
     ("headroom-evals", &["headroom", "headroom-core", "headroom-store", "headroom-tokens", "headroom-wire"]),
     ("headroom-proxy", &["headroom", "headroom-core", "headroom-store", "headroom-wire"]),
+    ("headroom-mcp", &["headroom", "headroom-store"]),
     (
         "headroom-cli",
         &[
             "headroom",
             "headroom-core",
             "headroom-evals",
+            "headroom-mcp",
             "headroom-proxy",
             "headroom-store",
             "headroom-tokens",

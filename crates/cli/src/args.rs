@@ -29,6 +29,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the HTTP proxy
     Proxy(ProxyArgs),
+    /// Serve compression and retrieval to an MCP client
+    Mcp(McpArgs),
     /// Compress one text and print it
     Compress(CompressArgs),
     /// Print the request body that the proxy would forward for the one on stdin
@@ -72,6 +74,17 @@ pub(crate) struct ProxyArgs {
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]
     pub(crate) user_text: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArgs {
+    /// Serve streamable HTTP at http://ADDRESS/mcp instead of stdin and stdout; loopback only
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<std::net::SocketAddr>,
+    /// Directory below which files may be read when the client names no roots; may be given several times [default: the
+    /// working directory]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) root: Vec<PathBuf>,
 }
 
 /// How far to go.

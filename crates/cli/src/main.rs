@@ -40,6 +40,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let engine = || open(&settings).map(Engine::new).map_err(|error| CliError::Failed(error.to_string()));
     match cli.command {
         Command::Proxy(_) => commands::proxy::run(&settings),
+        Command::Mcp(args) => commands::mcp::run(args, engine()?),
         Command::Compress(args) => commands::compress::run(&args, engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;

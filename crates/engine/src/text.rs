@@ -2,7 +2,7 @@
 
 use headroom_compress::compress;
 use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segment};
-use headroom_store::{Batch, Scope};
+use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
 use crate::Engine;
@@ -98,5 +98,20 @@ pub fn compress_text_for(
         omissions: compressed.omissions().to_vec(),
         reason: outcome.reason,
         text: compressed.text,
+    }
+}
+
+impl Engine {
+    /// Keeps a text and gives its handle; durable when this returns. Blocks on the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot keep it.
+    pub fn keep(&self, scope: &Scope, text: &str) -> Result<Handle, StoreError> {
+        let key = self.store().handle_key();
+        let mut batch = Batch::at(crate::engine::now_ms());
+        batch.keep(key, text);
+        self.store().write(scope, batch)?;
+        Ok(Original::new(key, text).handle())
     }
 }

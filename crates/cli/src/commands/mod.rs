@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod get;
+pub(crate) mod mcp;
 pub(crate) mod proxy;
 pub(crate) mod replay;
 pub(crate) mod request;

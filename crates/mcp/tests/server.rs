@@ -1,0 +1,237 @@
+//! The server, through a client that is not ours in anything but the language.
+#![allow(deprecated, reason = "roots are what this client has to offer")]
+
+use std::sync::Arc;
+
+use headroom::Engine;
+use headroom_mcp::Server;
+use headroom_store::{Scope, Store};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock, Implementation,
+    ListRootsResult, ReadResourceRequestParams, ResourceContents, Root,
+};
+use rmcp::service::{RequestContext, RunningService};
+use rmcp::{ClientHandler, ErrorData, RoleClient, ServiceExt};
+use serde_json::{Value, json};
+
+/// A client with roots.
+struct Client {
+    roots: Vec<String>,
+}
+
+impl ClientHandler for Client {
+    fn get_info(&self) -> ClientConfig {
+        let capabilities = ClientCapabilities::builder().enable_roots().build();
+        ClientConfig::new(capabilities, Implementation::new("test", "1"))
+    }
+
+    async fn list_roots(&self, _context: RequestContext<RoleClient>) -> Result<ListRootsResult, ErrorData> {
+        Ok(ListRootsResult::new(self.roots.iter().map(|uri| Root::new(uri.clone())).collect()))
+    }
+}
+
+async fn start(server: Server, client: impl ClientHandler) -> RunningService<RoleClient, impl ClientHandler> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move {
+        let running = server.serve(ours).await.unwrap();
+        running.waiting().await.unwrap();
+    });
+    client.serve(theirs).await.unwrap()
+}
+
+fn call(tool: &str, arguments: impl std::borrow::Borrow<Value>) -> CallToolRequestParams {
+    CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments.borrow().as_object().unwrap().clone())
+}
+
+fn text(result: &CallToolResult) -> &str {
+    &result.content[0].as_text().unwrap().text
+}
+
+fn server(engine: &Engine, folder: &std::path::Path) -> Server {
+    Server::new(engine.clone(), Scope::default(), vec![folder.to_owned()])
+}
+
+/// A log in which one line in 400 is no routine.
+fn log() -> String {
+    let line = |n: usize| {
+        if n == 200 {
+            "2026-01-05T10:03:20Z ERROR worker-3 disk /dev/sdb1 failed: I/O error 5\n".to_owned()
+        } else {
+            format!(
+                "2026-01-05T10:{:02}:{:02}Z INFO worker-{} handled request {} in {} ms\n",
+                n / 60 % 60,
+                n % 60,
+                n % 7,
+                n * 7919,
+                n % 93
+            )
+        }
+    };
+    (0..400).map(line).collect()
+}
+
+#[tokio::test]
+async fn the_tools_are_small_and_say_what_they_take() {
+    let client = start(server(&Engine::new(Store::memory()), "/".as_ref()), ()).await;
+    let tools = client.list_all_tools().await.unwrap();
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    assert_eq!(names, ["compress_file", "compress_command_output", "retrieve_original_content"]);
+    let mut tokens = 0;
+    for tool in &tools {
+        assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
+        for required in tool.input_schema["required"].as_array().unwrap() {
+            assert!(tool.input_schema["properties"].get(required.as_str().unwrap()).is_some(), "{}", tool.name);
+        }
+        tokens += headroom_tokens::Tokenizer::O200k.count(&serde_json::to_string(tool).unwrap());
+    }
+    assert!(tokens < 600, "{tokens} tokens of definitions");
+}
+
+#[tokio::test]
+async fn what_a_file_left_out_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.log"), log()).unwrap();
+    let client = start(server(&Engine::new(Store::memory()), folder.path()), ()).await;
+
+    let short = client.call_tool(call("compress_file", json!({"path": "app.log"}))).await.unwrap();
+    let shown = text(&short);
+    assert!(shown.starts_with("[log: "), "{shown}");
+    assert!(shown.contains("/dev/sdb1 failed: I/O error 5"), "{shown}");
+    assert!(shown.len() * 4 < log().len(), "{} of {}", shown.len(), log().len());
+    let handle = &shown[shown.find("hr_").unwrap()..];
+    let handle = &handle[..handle.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap()];
+
+    let back = client
+        .call_tool(call("retrieve_original_content", json!({"content_id": handle, "line_range": "201"})))
+        .await
+        .unwrap();
+    assert!(text(&back).contains("ERROR worker-3"), "{}", text(&back));
+
+    let whole =
+        client.read_resource(ReadResourceRequestParams::new(format!("headroom://original/{handle}"))).await.unwrap();
+    let ResourceContents::TextResourceContents { text, .. } = &whole.contents[0] else { panic!("no text") };
+    assert_eq!(*text, log());
+}
+
+#[tokio::test]
+async fn an_output_too_long_for_one_answer_goes_on_under_a_handle() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing here repeats, so that the output is as long as the input.
+    let line =
+        |n: u64| format!("{:x} {:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.wrapping_mul(0xbf58_476d_1ce4_e5b9));
+    let long: String = (1..6000).map(line).collect();
+    std::fs::write(folder.path().join("noise.txt"), &long).unwrap();
+    let client = start(server(&Engine::new(Store::memory()), folder.path()), ()).await;
+
+    let first =
+        client.call_tool(call("compress_file", json!({"path": "noise.txt", "method": "lossless"}))).await.unwrap();
+    let ContentBlock::ResourceLink(link) = &first.content[1] else { panic!("no link") };
+    let shown = text(&first).split_once('\n').unwrap().1;
+    let (page, mark) = shown.trim_end().rsplit_once('\n').unwrap();
+    let number = mark.rsplit("offset ").next().unwrap().trim_end_matches(']');
+    let mut offset: usize = number.parse().unwrap();
+    let mut read = format!("{page}\n");
+    assert_eq!(read.chars().count(), offset);
+    while offset < long.len() {
+        let arguments = json!({"content_id": link.name, "offset": offset, "limit": 30_000});
+        let answer = client.call_tool(call("retrieve_original_content", arguments)).await.unwrap();
+        let page = text(&answer);
+        let page = page.rfind("\n[characters ").map_or(page, |end| &page[..end]);
+        offset += page.chars().count();
+        read.push_str(page);
+    }
+    assert!(read == long, "{} of {}", read.len(), long.len());
+}
+
+#[tokio::test]
+async fn the_roots_of_the_client_are_respected() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["shared", "private"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("f.txt"), "hello\n").unwrap();
+    }
+    let roots = vec![format!("file://{}", folder.path().join("shared").display())];
+    let client = start(server(&Engine::new(Store::memory()), folder.path()), Client { roots }).await;
+    let read = async |path: String| client.call_tool(call("compress_file", json!({"path": path}))).await.unwrap();
+    let inside = read(folder.path().join("shared/f.txt").display().to_string()).await;
+    assert!(text(&inside).ends_with("hello\n"), "{}", text(&inside));
+    for path in ["private/f.txt", "shared/../private/f.txt"] {
+        let outside = read(folder.path().join(path).display().to_string()).await;
+        assert_eq!(outside.is_error, Some(true));
+        assert!(text(&outside).contains("outside what may be read"), "{}", text(&outside));
+    }
+}
+
+#[tokio::test]
+async fn mistakes_are_answered_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bytes"), [0xff, 0xfe, 0]).unwrap();
+    let client = start(server(&Engine::new(Store::memory()), folder.path()), ()).await;
+    for (tool, arguments, said) in [
+        ("compress_file", json!({}), "missing field `path`"),
+        ("compress_file", json!({"path": "bytes", "metod": "auto"}), "Did you mean method?"),
+        ("compress_file", json!({"path": "bytes", "method": "zip"}), "use auto or lossless"),
+        ("compress_file", json!({"path": "bytes"}), "is not UTF-8 text"),
+        ("compress_file", json!({"path": "."}), "is not a file"),
+        ("compress_file", json!({"path": 7}), "invalid type"),
+        ("compress_command_output", json!({"output": 1}), "invalid type"),
+        ("retrieve_original_content", json!({}), "content_id is missing"),
+        ("retrieve_original_content", json!({"content_id": "hr_0000000000"}), ""),
+    ] {
+        let answer = client.call_tool(call(tool, &arguments)).await.unwrap();
+        assert_eq!(answer.is_error, Some(true), "{tool} {arguments}");
+        assert!(text(&answer).contains(said), "{tool} {arguments}: {}", text(&answer));
+    }
+    let error = client.call_tool(call("compress", json!({}))).await.unwrap_err().to_string();
+    assert!(error.contains("the tools are: compress_file"), "{error}");
+}
+
+#[tokio::test]
+async fn it_serves_over_http_and_refuses_pages_of_a_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::new(Store::memory());
+    let open = headroom_mcp::serve_http("0.0.0.0:0".parse().unwrap(), engine.clone(), Scope::default(), vec![]).await;
+    assert!(open.err().unwrap().to_string().contains("refusing to listen"));
+    let (addr, serving) = headroom_mcp::serve_http(
+        "127.0.0.1:0".parse().unwrap(),
+        engine,
+        Scope::default(),
+        vec![folder.path().to_owned()],
+    )
+    .await
+    .unwrap();
+    let serving = tokio::spawn(serving);
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}).to_string();
+    for (headers, status) in [("", "200"), ("origin: https://evil.example\r\n", "403")] {
+        let answer = post(addr, headers, &body).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    serving.abort();
+}
+
+async fn post(addr: std::net::SocketAddr, headers: &str, body: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + body).as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+/// Two clients of one engine share what is kept: a handle from one is redeemed by the other.
+#[tokio::test]
+async fn handles_are_shared_by_all_who_share_the_store() {
+    let engine = Engine::new(Store::memory());
+    let handle = engine.keep(&Scope::default(), "line one\nline two\n").unwrap();
+    let client = start(Server::new(engine, Scope::default(), vec![]), ()).await;
+    let back = client
+        .call_tool(call("retrieve_original_content", json!({"content_id": handle.to_string(), "pattern": "two"})))
+        .await
+        .unwrap();
+    assert!(text(&back).contains("line two"), "{}", text(&back));
+    let _ = Arc::new(client);
+}
