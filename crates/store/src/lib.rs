@@ -47,6 +47,11 @@ impl Scope {
         Self { tenant: tenant.into(), project: project.into() }
     }
 
+    /// A fixed-size name for caches: equal for equal scopes, different for different ones.
+    pub fn digest(&self) -> Lineage {
+        Lineage::root(self.key().as_bytes())
+    }
+
     /// One unambiguous string for keys; neither name can forge another scope's key because the tenant's length is part of it.
     pub(crate) fn key(&self) -> String {
         format!("{}:{}/{}", self.tenant.len(), self.tenant, self.project)

@@ -55,6 +55,9 @@ impl Memory {
                 free.insert(rendering);
             }
         }
+        for (lineage, rendering) in batch.superseding {
+            state.renderings.insert((scope.clone(), lineage), rendering);
+        }
         for (key, document) in batch.exchanges {
             state.exchanges.entry((scope.clone(), key)).or_insert(document);
         }

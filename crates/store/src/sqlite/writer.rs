@@ -177,7 +177,13 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
     if batch.conversation.is_some() {
         touch(connection, scope, root, batch.now_ms).map_err(&access)?;
     }
-    for (lineage, rendering) in &batch.renderings {
+    for (lineage, _) in &batch.superseding {
+        connection
+            .prepare_cached("DELETE FROM renderings WHERE scope = ?1 AND lineage = ?2")
+            .and_then(|mut delete| delete.execute(params![scope, lineage.as_bytes()]))
+            .map_err(&access)?;
+    }
+    for (lineage, rendering) in batch.superseding.iter().chain(&batch.renderings) {
         render(connection, scope, root, *lineage, rendering).map_err(&access)?;
     }
     for (key, document) in &batch.exchanges {
