@@ -1,6 +1,7 @@
 //! Chores of this repository: `cargo xtask CHORE`.
 
 mod edges;
+mod situations;
 
 use std::process::ExitCode;
 
@@ -8,8 +9,10 @@ use std::process::ExitCode;
 type Chore = fn(&[String]) -> Result<(), String>;
 
 /// Every chore with what it does.
-const CHORES: &[(&str, &str, Chore)] =
-    &[("edges", "check that crates depend only on what ARCHITECTURE.md allows", edges::run)];
+const CHORES: &[(&str, &str, Chore)] = &[
+    ("edges", "check that crates depend only on what ARCHITECTURE.md allows", edges::run),
+    ("situations", "write which test covers which row of docs/situations.md; --check only compares", situations::run),
+];
 
 #[allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 fn main() -> ExitCode {

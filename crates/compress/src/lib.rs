@@ -1,11 +1,12 @@
 //! Detection, and the compressors: one file or folder per kind of text.
 //!
-//! [`detect`] says what a text is; [`ALL`] lists the compressors; [`compress`] routes a segment to the one that accepts its kind
+//! [`detect()`] says what a text is; [`ALL`] lists the compressors; [`compress()`] routes a segment to the one that accepts its kind
 //! and weighs the result in tokens. Everything here is pure: no I/O, no clock, no randomness.
 
 mod command;
 mod detect;
 mod diff;
+mod html;
 mod json;
 mod lines;
 mod log;
@@ -28,4 +29,5 @@ pub static ALL: &[&dyn Compressor] = &[
     &search::SearchCompressor,
     &command::CommandCompressor,
     &diff::DiffCompressor,
+    &html::HtmlCompressor,
 ];

@@ -397,17 +397,17 @@ impl Turn {
             return None;
         }
         let ids: Vec<String> = heard.client_calls().map(str::to_owned).collect();
-        let (identity, lineage) = if ids.is_empty() {
-            (Identity::Text(format!("{}{}", self.shown.text, heard.text)), Some(self.request.lineage()))
+        let identity = if ids.is_empty() {
+            Identity::Text(format!("{}{}", self.shown.text, heard.text))
         } else {
-            (Identity::Calls(ids), None)
+            Identity::Calls(ids)
         };
         let mut shown = self.shown.count;
         heard.visible().for_each(|item| shown.add(item));
         Some(Exchange {
             dialect: self.request.dialect(),
             key: identity.key()?,
-            lineage,
+            lineage: self.request.lineage(),
             shown,
             rounds: self.rounds.clone(),
         })

@@ -428,6 +428,22 @@ fn in_a_mixed_turn_the_client_gets_its_own_calls_only() {
     }
 }
 
+/// Servers that count calls from zero give two conversations the same identifiers.
+#[test]
+fn what_another_conversation_retrieved_is_not_inserted() {
+    let blocks = [call(TOOL, "call_0", "hr_1"), call("Bash", "call_1", "ls")];
+    let outcome = stream(AnthropicMessages, &claude_request(), &[claude(&blocks, "tool_use", 3)]);
+    let answers =
+        json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "file"}]});
+    let shown = json!({"role": "assistant", "content": [blocks[1]]});
+    let own = next(&claude_request(), shown.clone(), answers.clone());
+    assert!(reinserted(AnthropicMessages, &own, &outcome.exchanges).to_string().contains("call_0"));
+    let mut other = claude_request();
+    other["messages"][0]["content"] = json!("Another question.");
+    let other = next(&other, shown, answers);
+    assert_eq!(reinserted(AnthropicMessages, &other, &outcome.exchanges), other);
+}
+
 #[test]
 fn rounds_before_a_mixed_end_return_too() {
     let outcome = stream(

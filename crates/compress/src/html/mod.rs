@@ -1,0 +1,42 @@
+//! Web pages: the text of the page, without its markup and without what surrounds the article.
+//!
+//! [`tree`] reads the page, [`blocks`] cuts it into blocks of text, [`choose`] decides for each block whether it belongs to the article,
+//! and [`write`] sets the kept ones as plain lines. Sentences are never touched: a block is shown whole or left out whole, and a
+//! place where visible text was left out is marked with the bytes of the source. Scripts, styles and tags are layout; with
+//! no article to be found (an index, a forum), every visible text stays.
+
+mod blocks;
+mod choose;
+mod tree;
+mod write;
+
+use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+/// Pages with less visible text than this are shells that a script fills: their scripts are what there is to read.
+const MIN_TEXT_BYTES: usize = 200;
+
+/// The compressor of web pages.
+pub(crate) struct HtmlCompressor;
+
+impl Compressor for HtmlCompressor {
+    fn name(&self) -> &'static str {
+        "html"
+    }
+
+    fn accepts(&self, kind: Kind) -> bool {
+        kind == Kind::Html
+    }
+
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let original = goal.original()?;
+        if segment.hints.editable || !segment.text.contains('<') {
+            return None;
+        }
+        let nodes = tree::parse(segment.text);
+        let page = blocks::cut(&nodes);
+        let fates = choose::fates(&nodes, &page);
+        let (body, omissions) = write::write(&page, &fates, original, segment.text.len());
+        (body.len() >= MIN_TEXT_BYTES && body.len() < segment.text.len())
+            .then(|| Compressed::omitting(body, original, omissions))
+    }
+}
