@@ -206,6 +206,16 @@ impl Store {
         each!(self, store => store.receipt(scope, id))
     }
 
+    /// The oldest receipt whose document contains `text`. Reads the receipts one by one, so it takes time in proportion to how many
+    /// there are, but no memory.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        each!(self, store => store.receipt_with(scope, text))
+    }
+
     /// Every receipt at or after `since_ms`, oldest first.
     ///
     /// # Errors

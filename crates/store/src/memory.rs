@@ -89,6 +89,10 @@ impl Memory {
         Ok(self.state().receipts.get(&(scope.clone(), id.to_owned())).cloned())
     }
 
+    pub(crate) fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        Ok(self.receipts(scope, 0)?.into_iter().find(|receipt| receipt.document.contains(text)))
+    }
+
     pub(crate) fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {
         let state = self.state();
         let in_scope = state.receipts.iter().filter(|((of, _), receipt)| of == scope && receipt.at_ms >= since_ms);

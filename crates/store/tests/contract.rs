@@ -79,6 +79,32 @@ fn the_first_rendering_of_a_lineage_stays() {
 }
 
 #[test]
+fn a_superseding_rendering_takes_the_place_and_what_the_earlier_one_named_stays_kept() {
+    each(|store| {
+        let (scope, lineage) = (Scope::default(), Lineage::root(b"x"));
+        let mut batch = Batch::at(1);
+        batch.continues(lineage);
+        let handle = batch.keep(store.handle_key(), "original");
+        batch.render(lineage, rendering("first", handle));
+        store.write(&scope, batch).unwrap();
+        for reason in [Reason::Refused, Reason::Deadline] {
+            let mut step = Batch::at(2);
+            step.continues(lineage);
+            step.supersede(lineage, Rendering::kept(reason));
+            store.write(&scope, step).unwrap();
+            let found = store.renderings(&scope, &[lineage]).unwrap();
+            assert_eq!(found[0].as_ref().map(|found| found.reason), Some(reason));
+            assert!(found[0].as_ref().is_some_and(|found| found.replacements.is_empty()));
+        }
+        let mut late = Batch::at(3);
+        late.render(lineage, rendering("late", handle));
+        store.write(&scope, late).unwrap();
+        assert_eq!(store.renderings(&scope, &[lineage]).unwrap()[0].as_ref().unwrap().reason, Reason::Deadline);
+        assert!(store.contains(&scope, handle).unwrap());
+    });
+}
+
+#[test]
 fn exchanges_and_receipts_are_found_again() {
     each(|store| {
         let (scope, key) = (Scope::default(), Lineage::root(b"call"));
@@ -93,6 +119,9 @@ fn exchanges_and_receipts_are_found_again() {
         assert_eq!(ids, ["r2", "r3"]);
         assert_eq!(store.receipt(&scope, "r1").unwrap().unwrap().at_ms, 10);
         assert_eq!(store.receipt(&scope, "r9").unwrap(), None);
+        assert_eq!(store.receipt_with(&scope, "{\"id\"").unwrap().unwrap().id, "r1", "the oldest");
+        assert_eq!(store.receipt_with(&scope, "\"r2\"").unwrap().unwrap().id, "r2");
+        assert_eq!(store.receipt_with(&scope, "%").unwrap(), None);
         assert_eq!(store.holdings().unwrap().receipts, 3);
     });
 }

@@ -167,6 +167,18 @@ impl Sqlite {
         })
     }
 
+    pub(crate) fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        self.read("read receipts", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, at_ms, document FROM receipts WHERE scope = ?1 AND instr(document, ?2) > 0
+                     ORDER BY at_ms, id LIMIT 1",
+                )?
+                .query_row(params![scope.key(), text], receipt_of)
+                .optional()
+        })
+    }
+
     pub(crate) fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {
         self.read("read receipts", |connection| {
             connection
