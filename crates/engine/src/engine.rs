@@ -29,8 +29,8 @@ struct Inner {
     store: Store,
     compress: Compress,
     renderings: Memo<Rendering>,
-    /// Exchanges by their key; and `None` by the place of a message that was looked up and had none. That is final: an exchange is
-    /// kept before the client sees the message it belongs to.
+    /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
+    /// before the client sees the message it belongs to.
     exchanges: Memo<Option<Exchange>>,
 }
 
@@ -170,13 +170,7 @@ impl Engine {
         let offered = offer.is_some();
         let mut insertions: Vec<_> = offer.into_iter().collect();
         if offered {
-            insertions.extend(request.reinsert(&self.exchanges(
-                reach,
-                scope,
-                digest,
-                lineages.conversation,
-                request,
-            )?));
+            insertions.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
         }
         let edits = plan.edits();
         let body = (!edits.is_empty() || offered).then(|| request.splice(&edits, &insertions));
@@ -207,7 +201,8 @@ impl Engine {
                 None => missing.push((at, lineage)),
             }
         }
-        if missing.is_empty() {
+        // After a refusal nothing else matters: whatever the store would say, the request is sent as it came.
+        if missing.is_empty() || known.is_refused() {
             return Recalled::Known(known);
         }
         if reach == Reach::Memory {
@@ -262,35 +257,26 @@ impl Engine {
         let offerable = request.offer_tool().is_some();
         let Some((_, lineage)) = lineages.recorded(request, offerable).last() else { return };
         let rendering = Rendering::kept(Reason::Refused);
+        // Memory first: the client's next turn must not wait for the store to be treated right.
+        self.inner.renderings.replace(scope.digest(), lineage, Arc::new(rendering.clone()), 0);
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
-        batch.supersede(lineage, rendering.clone());
+        batch.supersede(lineage, rendering);
         if let Err(error) = self.store().write(scope, batch) {
             tracing::warn!(%error, "a refusal could not be recorded; it is remembered until this process ends");
         }
-        self.inner.renderings.replace(scope.digest(), lineage, Arc::new(rendering), 0);
     }
 
     /// The hidden exchanges of earlier turns that this request's history may need; `None` when memory does not say and the store was
     /// not to be asked.
-    fn exchanges(
-        &self,
-        reach: Reach,
-        scope: &Scope,
-        digest: Lineage,
-        conversation: Lineage,
-        request: &Request,
-    ) -> Option<Vec<Exchange>> {
+    fn exchanges(&self, reach: Reach, scope: &Scope, digest: Lineage, request: &Request) -> Option<Vec<Exchange>> {
         let memo = &self.inner.exchanges;
         let mut found = Vec::new();
         let mut missing = Vec::new();
-        for (ordinal, key) in request.exchange_keys().into_iter().enumerate() {
-            let key = exchange_key(key);
-            // Another message may say the same and have an exchange, so "none" is known of this place alone.
-            let place = conversation.then(key.as_bytes()).then(&ordinal.to_le_bytes());
-            match memo.get(digest, key).or_else(|| memo.get(digest, place)) {
+        for key in request.exchange_keys().into_iter().map(exchange_key) {
+            match memo.get(digest, key) {
                 Some(exchange) => found.extend(exchange.as_ref().clone()),
-                None => missing.push((key, place)),
+                None => missing.push(key),
             }
         }
         if missing.is_empty() {
@@ -299,15 +285,13 @@ impl Engine {
         if reach == Reach::Memory {
             return None;
         }
-        let asked: Vec<Lineage> = missing.iter().map(|(key, _)| *key).collect();
-        match self.store().exchanges(scope, &asked) {
+        match self.store().exchanges(scope, &missing) {
             Ok(documents) => {
-                for ((key, place), document) in missing.into_iter().zip(documents) {
+                for (key, document) in missing.into_iter().zip(documents) {
                     let exchange: Option<Exchange> =
                         document.as_deref().and_then(|text| serde_json::from_str(text).ok());
                     let weight = document.map_or(0, |document| document.len());
-                    let at = if exchange.is_some() { key } else { place };
-                    memo.insert(digest, at, Arc::new(exchange.clone()), weight);
+                    memo.insert(digest, key, Arc::new(exchange.clone()), weight);
                     found.extend(exchange);
                 }
             }
@@ -316,20 +300,24 @@ impl Engine {
         Some(found)
     }
 
-    /// Keeps a hidden exchange, so that later requests of its conversation get it back. Says whether it is kept; if not, later
-    /// turns go without it. Blocks on the store.
+    /// Holds a hidden exchange in memory, so that later requests of its conversation get it back from now on. Never waits;
+    /// [`remember`](Self::remember) makes it survive this process.
+    pub fn hold(&self, scope: &Scope, exchange: &Exchange) {
+        let weight = serde_json::to_string(exchange).map_or(0, |document| document.len());
+        let key = exchange_key(exchange.key());
+        self.inner.exchanges.insert(scope.digest(), key, Arc::new(Some(exchange.clone())), weight);
+    }
+
+    /// Keeps a hidden exchange for good. Says whether it is kept; if not, its conversation has it until this process ends. Blocks
+    /// on the store.
     pub fn remember(&self, scope: &Scope, exchange: &Exchange) -> bool {
+        self.hold(scope, exchange);
         let Ok(document) = serde_json::to_string(exchange) else { return false };
-        let weight = document.len();
         let mut batch = Batch::at(now_ms());
         batch.exchange(exchange_key(exchange.key()), document);
         let kept = self.store().write(scope, batch);
-        if kept.is_ok() {
-            let key = exchange_key(exchange.key());
-            self.inner.exchanges.insert(scope.digest(), key, Arc::new(Some(exchange.clone())), weight);
-        }
         if let Err(error) = &kept {
-            tracing::warn!(%error, "a hidden exchange could not be kept; later turns go without it");
+            tracing::warn!(%error, "a hidden exchange could not be kept; it is remembered until this process ends");
         }
         kept.is_ok()
     }
@@ -375,6 +363,16 @@ impl Engine {
     pub fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<Receipt>, StoreError> {
         let stored = self.store().receipts(scope, since_ms)?;
         Ok(stored.iter().filter_map(|receipt| serde_json::from_str(&receipt.document).ok()).collect())
+    }
+
+    /// The receipt of the first request whose text was filed under a handle. Takes time in proportion to how many receipts there are.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipt_naming(&self, scope: &Scope, handle: Handle) -> Result<Option<Receipt>, StoreError> {
+        let stored = self.store().receipt_with(scope, &format!("\"{handle}\""))?;
+        Ok(stored.and_then(|receipt| serde_json::from_str(&receipt.document).ok()))
     }
 
     /// The receipt of one request.
