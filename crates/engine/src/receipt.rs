@@ -19,6 +19,10 @@ pub struct Receipt {
     pub agent: String,
     /// Policy in force.
     pub policy: String,
+    /// Why the whole request was passed as it came without a look at its texts: `too-large`, `no-room`, `encoding`, `not-understood`,
+    /// `deadline` or `panic`. Empty when they were looked at.
+    #[serde(default)]
+    pub unread: String,
     /// Bytes of the body as it came.
     pub bytes_in: u64,
     /// Bytes of the body as it was forwarded.

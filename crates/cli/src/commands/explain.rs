@@ -32,6 +32,9 @@ pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
     if receipt.tool_offered {
         out::line("tool      retrieve_original_content was added")?;
     }
+    if !receipt.unread.is_empty() {
+        out::line(&format!("unread    sent as it came: {}", receipt.unread))?;
+    }
     if receipt.replayed_original {
         out::line("replayed  the provider refused the changed body; the original was sent")?;
     }

@@ -190,7 +190,7 @@ async fn a_bomb_is_refused() {
     assert!(bomb.len() < 1 << 20);
     let answer = pair.send("POST", "/v1/messages", &[("content-encoding", "zstd")], &bomb).await;
     assert_eq!((answer.status, answer.json()["error"]["type"].as_str()), (413, Some("request_too_large")));
-    let answer = pair.send("POST", "/v1/messages", &[("content-length", "999999999")], b"{").await;
+    let answer = pair.send("POST", "/v1/compress", &[("content-length", "999999999")], b"{").await;
     assert_eq!(answer.status, 413, "an announced size is believed");
     assert!(pair.upstream.received().is_empty());
 }
