@@ -168,6 +168,18 @@ fn two_stores_on_one_file_share_key_and_content_and_a_restart_changes_nothing() 
     assert_eq!(again.original(&Scope::default(), handle).unwrap().as_deref(), Some("text 7"));
 }
 
+#[test]
+fn a_closed_store_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = sqlite(&path);
+    let handle = keep(&store, &Scope::default(), "text");
+    assert!(store.contains(&Scope::default(), handle).unwrap());
+    drop(store);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["store.db"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_for_its_owner_only() {

@@ -44,8 +44,9 @@ pub struct Sqlite {
     path: PathBuf,
     options: SqliteOptions,
     key: HandleKey,
-    writer: Writer,
+    // Dropped before the writer, whose connection must be the last to close: only then does SQLite fold the log into the file.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
 }
 
 impl Sqlite {
