@@ -238,9 +238,25 @@ impl Engine {
         if let Err(error) = self.store().write(scope, batch) {
             tracing::warn!(%error, "the store could not keep this request's originals; it is sent as it came");
             plan.give_up(Reason::StoreFailed);
+            if error.is_about_originals() {
+                // The store itself is well. What is sent instead must be known after a restart too.
+                self.record_kept(scope, lineages, plan);
+            }
         }
         // Also when the store failed: what is sent now must be sent again on the next turn.
         self.memorize(digest, plan);
+    }
+
+    /// Records the decisions of a plan that has been given up.
+    fn record_kept(&self, scope: &Scope, lineages: &Lineages<'_>, plan: &Plan) {
+        let mut batch = Batch::at(now_ms());
+        batch.continues(lineages.conversation);
+        for (lineage, rendering) in &plan.fresh {
+            batch.render(*lineage, Rendering::clone(rendering));
+        }
+        if let Err(error) = self.store().write(scope, batch) {
+            tracing::warn!(%error, "what was sent could not be recorded; it is remembered until this process ends");
+        }
     }
 
     fn memorize(&self, digest: Lineage, plan: &mut Plan) {

@@ -1,6 +1,7 @@
 //! The proxy as its clients and its providers see it.
 
 mod common;
+mod faults;
 mod guard;
 mod pages;
 mod requests;
