@@ -469,3 +469,58 @@ async fn a_provider_that_refuses_everything() {
     );
     assert_eq!(known.receipt.slots[1].reason, "compressed");
 }
+
+fn one_is_pathological(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+    if segment.text.contains("pathological") {
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    compress(segment, goal)
+}
+
+/// T085: many long requests at once, one of which keeps its thread busy; memory for half of them. All are answered in
+/// the time that one may take, and each reaches the provider whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_long_requests_at_once() {
+    const SESSIONS: usize = 32;
+    let engine = Engine::with_compress(Store::memory(), one_is_pathological);
+    let upstream = Upstream::answering(|_| Reply::json(200, OK).after(Duration::from_millis(300))).await;
+    let pair = pair_of(upstream, engine, |config| {
+        config.policy.deadline = Duration::from_millis(400);
+        config.held_bytes = 16 << 20;
+    })
+    .await;
+    let addr = pair.addr();
+    let body = |n: usize| {
+        let mark = if n == 0 { "pathological" } else { "ordinary" };
+        // Long, and cheap for the compressors: what is tested is who waits for whom.
+        let text = format!("{mark} {n}\n{}", "All of this has been said before, and better. ".repeat(22_000));
+        claude(&json!(opening(&text)), false).to_string()
+    };
+    let running: Vec<_> = (0..SESSIONS)
+        .map(|n| {
+            let body = body(n);
+            tokio::spawn(async move {
+                let begun = Instant::now();
+                let answer = send(addr, "POST", "/v1/messages", &[], body.as_bytes()).await;
+                (answer.status, answer.text(), begun.elapsed())
+            })
+        })
+        .collect();
+    for request in running {
+        let (status, text, taken) = request.await.unwrap();
+        assert_eq!((status, text.as_str()), (200, OK));
+        assert!(taken < Duration::from_secs(4), "{taken:?}");
+    }
+    let counters = pair.send("GET", "/stats", &[], b"").await.json()["counters"].clone();
+    let unread = counters["unread"].as_u64().unwrap();
+    assert!((1..SESSIONS as u64).contains(&unread), "{unread} found no room: memory is bounded, but not for all");
+    let received = pair.upstream.received();
+    assert_eq!(received.len(), SESSIONS);
+    let originals: Vec<Value> = (0..SESSIONS).map(|n| serde_json::from_str(&body(n)).unwrap()).collect();
+    for request in received {
+        let sent: Value = serde_json::from_slice(&request.body).unwrap();
+        let text = &sent["messages"][2]["content"][0]["content"];
+        let same = |original: &&Value| original["messages"][2]["content"][0]["content"] == *text;
+        assert!(originals.iter().find(same).is_some_and(|original| original["system"] == sent["system"]));
+    }
+}
