@@ -379,8 +379,8 @@ async fn a_locked_store_blocks_no_worker_thread() {
             })
         })
         .collect();
-    // The machine may have other things to do than this test: a worker that is blocked is so in every round, for seconds.
-    let mut best = Duration::MAX;
+    // The machine may have other things to do than this test, but a worker that waits for the store does so for two seconds.
+    let (mut best, mut worst) = (Duration::MAX, Duration::ZERO);
     for _ in 0..3 {
         let mut taken = Vec::new();
         for _ in 0..100 {
@@ -390,8 +390,9 @@ async fn a_locked_store_blocks_no_worker_thread() {
         }
         taken.sort_unstable();
         best = best.min(taken[98]);
+        worst = worst.max(taken[99]);
     }
-    assert!(best < Duration::from_millis(10), "p99 {best:?}");
+    assert!(best < Duration::from_millis(10) && worst < Duration::from_secs(1), "p99 {best:?}, worst {worst:?}");
     let begun = Instant::now();
     pair.post("/v1/messages", &small(1000)).await;
     assert!(begun.elapsed() < Duration::from_millis(500), "what memory knows does not wait: {:?}", begun.elapsed());
