@@ -6,4 +6,5 @@ mod guard;
 mod pages;
 mod requests;
 mod retrieval;
+mod sessions;
 mod transport;
