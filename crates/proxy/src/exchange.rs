@@ -89,6 +89,9 @@ impl Way<'_> {
         let response = self.send(sent, body).await;
         let refused = response.as_ref().ok().map(Response::status).filter(|status| refuses_the_body(*status));
         let Some((request, status)) = changed.zip(refused) else {
+            if let Some(status) = refused {
+                tracing::info!(status = status.as_u16(), origin = "client", "the client's own bytes were refused");
+            }
             let room = receipt.tool_offered.then_some(room);
             return Ok(Exchanged { response, how: sent, turn, receipt, room });
         };
