@@ -41,7 +41,7 @@ pub(crate) async fn take(
     if gathered.announced.is_some_and(|length| length > limit) {
         return Ok(Taken::Unread(Passing::new([], body, room), Unread::TooLarge));
     }
-    let (mut body, mut room) = (body, room);
+    let mut body = body;
     while let Some(data) = next(&mut body, pause).await? {
         let length = gathered.len() + data.len();
         let why = if length > limit {

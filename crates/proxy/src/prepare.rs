@@ -103,7 +103,7 @@ pub(crate) async fn prepare(
         known,
         claim: Arc::default(),
         begun: Instant::now(),
-        _room: Arc::clone(room),
+        room: Arc::clone(room),
     };
     let claim = Arc::clone(&job.claim);
     // A task of its own, so that it is finished when nobody waits for it any more: what was sent instead is recorded then.
@@ -156,7 +156,7 @@ struct Job {
     claim: Arc<Claim>,
     begun: Instant,
     /// The body is held as long as this runs, so its room is taken as long.
-    _room: Arc<Room>,
+    room: Arc<Room>,
 }
 
 impl Job {
@@ -172,7 +172,14 @@ impl Job {
             Some(request) => request,
             None => match decode(&self.headers, &self.raw, app.config.max_body_bytes)? {
                 Decoded::Opaque => return Ok(as_it_came(&app, self.dialect, &self.raw, Unread::Encoding)),
-                Decoded::Plain(plain) => parse(self.dialect, plain),
+                Decoded::Plain(plain) => {
+                    let decoded = if plain.as_ptr() == self.raw.as_ptr() { 0 } else { plain.len() };
+                    if !self.room.fits(self.raw.len() + decoded) {
+                        Metrics::count(&app.metrics.unread);
+                        return Ok(as_it_came(&app, self.dialect, &self.raw, Unread::NoRoom));
+                    }
+                    parse(self.dialect, plain)
+                }
             },
         };
         // Time in the queue counts: what is left of a request that waited too long is only noted down.

@@ -1,6 +1,6 @@
 //! Memory for request bodies: a bound on what all of them together may take.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -20,7 +20,7 @@ pub(crate) struct Rooms {
 #[derive(Debug)]
 pub(crate) struct Room {
     units: Arc<Semaphore>,
-    taken: Option<OwnedSemaphorePermit>,
+    taken: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Rooms {
@@ -31,22 +31,28 @@ impl Rooms {
 
     /// Room for a body that has not come yet.
     pub(crate) fn enter(&self) -> Room {
-        Room { units: Arc::clone(&self.units), taken: None }
+        Room { units: Arc::clone(&self.units), taken: Mutex::default() }
     }
 }
 
 impl Room {
-    /// Takes as much as a body of `bytes` bytes needs; says whether there was that much. Never waits: bodies that wait for each other
-    /// would wait for ever.
-    pub(crate) fn fits(&mut self, bytes: usize) -> bool {
+    /// Takes as much as `bytes` bytes need; says whether there was that much. Never waits: bodies that wait for each other would wait
+    /// for ever.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
         let needed = if bytes <= FREE_BYTES { 0 } else { bytes.div_ceil(UNIT) };
-        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let Some(more) = needed.checked_sub(taken).filter(|more| *more > 0) else { return true };
-        let more = u32::try_from(more).ok().and_then(|more| Arc::clone(&self.units).try_acquire_many_owned(more).ok());
-        match (&mut self.taken, more) {
-            (_, None) => return false,
-            (Some(taken), Some(more)) => taken.merge(more),
-            (none, Some(more)) => *none = Some(more),
+        // A panic while it was held cannot have left anything half done.
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if needed <= has {
+            return true;
+        }
+        let more = u32::try_from(needed - has).ok();
+        let Some(more) = more.and_then(|more| Arc::clone(&self.units).try_acquire_many_owned(more).ok()) else {
+            return false;
+        };
+        match taken.as_mut() {
+            Some(taken) => taken.merge(more),
+            None => *taken = Some(more),
         }
         true
     }
@@ -59,7 +65,7 @@ mod tests {
     #[test]
     fn what_is_taken_together_never_exceeds_the_bound() {
         let rooms = Rooms::new(100 * UNIT);
-        let (mut one, mut two) = (rooms.enter(), rooms.enter());
+        let (one, two) = (rooms.enter(), rooms.enter());
         assert!(one.fits(60 * UNIT) && two.fits(40 * UNIT));
         assert!(one.fits(60 * UNIT), "it has that already");
         assert!(!one.fits(60 * UNIT + 1));

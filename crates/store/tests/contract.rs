@@ -262,6 +262,29 @@ fn a_corrupt_a_foreign_and_a_newer_file_are_refused_in_words() {
     assert!(matches!(Store::open_sqlite(&path, &SqliteOptions::DEFAULT), Err(StoreError::Newer { found: 999, .. })));
 }
 
+/// T078: a file that may only be read still gives back what it holds. (Root may write everything; then nothing is tested.)
+#[test]
+fn a_file_that_may_only_be_read_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let handle = keep(&sqlite(&path), &Scope::default(), "text");
+    let mut rights = std::fs::metadata(&path).unwrap().permissions();
+    rights.set_readonly(true);
+    std::fs::set_permissions(&path, rights).unwrap();
+    if std::fs::OpenOptions::new().append(true).open(&path).is_ok() {
+        #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("this user may write a file without the right to");
+        }
+        return;
+    }
+    let store = sqlite(&path);
+    assert_eq!(store.original(&Scope::default(), handle).unwrap().as_deref(), Some("text"));
+    let error = store.write(&Scope::default(), filled()).unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+    assert!(store.check().is_err());
+}
+
 /// T078
 #[test]
 fn a_file_locked_by_another_process_is_an_error_after_the_timeout_not_a_hang() {

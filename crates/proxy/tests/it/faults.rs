@@ -275,6 +275,10 @@ async fn a_body_whose_encoding_is_broken() {
 #[tokio::test]
 async fn no_room_for_the_body() {
     passes_unread(|config| config.held_bytes = 20_000, &[], conversation(1).as_bytes(), "no-room").await;
+    // A short body that grows long when it is decoded.
+    let packed = zstd::encode_all(conversation(1).as_bytes(), 1).unwrap();
+    assert!(packed.len() < 12_000);
+    passes_unread(|config| config.held_bytes = 20_000, &[("content-encoding", "zstd")], &packed, "no-room").await;
     // What needs none is read as ever.
     let pair = pair_with(agreeable().await, |config| config.held_bytes = 0).await;
     pair.post("/v1/messages", r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).await;
