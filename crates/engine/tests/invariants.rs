@@ -346,6 +346,32 @@ fn a_store_that_fails_between_turns_moves_nothing() {
     }
 }
 
+/// A refused conversation is sent as it came whatever the store can say, by an engine that knows of the refusal.
+#[test]
+fn a_refusal_outlives_the_store() {
+    let folder = folder();
+    let path = folder.path().join("store.db");
+    let engine = Engine::new(Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap());
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let dialect = Dialect::AnthropicMessages;
+    let changed = |conversation: &Conversation| {
+        let before = request(conversation, dialect, conversation.len() - 1);
+        conversation.len() > 2 && send(&engine, &before, Mode::Standard).1.body.is_some()
+    };
+    let talks = std::iter::repeat_with(|| conversation().new_tree(runner).unwrap().current());
+    let talks: Vec<_> = talks.filter(changed).take(8).collect();
+    for talk in &talks {
+        engine.refused(&Scope::default(), &request(talk, dialect, talk.len() - 1));
+    }
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("ALTER TABLE renderings RENAME TO gone").unwrap();
+    for talk in &talks {
+        let (_, outbound) = send(&engine, &request(talk, dialect, talk.len()), Mode::Standard);
+        assert_eq!(outbound.body, None);
+        assert_eq!(outbound.receipt.slots.last().unwrap().reason, "refused");
+    }
+}
+
 fn recorded() -> Vec<Session> {
     let files = corpus::files("conversations");
     if files.is_empty() {
