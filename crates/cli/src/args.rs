@@ -183,7 +183,8 @@ pub(crate) struct StatsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A handle (hr_...) or a request id
+    /// A request id (the answer's x-headroom-id header), or a handle (hr_...): the first request that left its text out. A handle is
+    /// looked for in all receipts, one after another
     pub(crate) what: String,
     /// Print the result as JSON
     #[arg(long)]

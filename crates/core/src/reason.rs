@@ -36,6 +36,8 @@ pub enum Reason {
     Panic,
     /// The store could not keep the original.
     StoreFailed,
+    /// The provider refused this conversation's changed bytes and took the original ones.
+    Refused,
 }
 
 impl Reason {
@@ -56,6 +58,7 @@ impl Reason {
         (Self::Deadline, "deadline", "the time limit of the request had passed"),
         (Self::Panic, "panic", "the compressor failed"),
         (Self::StoreFailed, "store-failed", "the store could not keep the original"),
+        (Self::Refused, "refused", "the provider refused this conversation's changed bytes"),
     ];
 
     /// Stable identifier for JSON output, metrics labels and the store.

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use headroom_core::{ContentHash, Handle};
+use headroom_core::{ContentHash, Handle, Reason};
 use headroom_store::{Batch, Lineage, Rendering, Scope, Store, StoreError, StoredReceipt};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Exchange, Request, SlotRole};
 
 use crate::memo::Memo;
-use crate::plan::{self, Known, Lineages, Plan};
+use crate::plan::{self, Compress, Known, Lineages, Plan};
 use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
 const MEMO_BYTES: usize = 16 << 20;
+
+/// Bytes held to know which assistant messages had a hidden exchange. Most have none: then only that is held.
+const EXCHANGE_MEMO_BYTES: usize = 4 << 20;
 
 /// The engine behind every door. Cheap to clone; clones share the store.
 #[derive(Clone, Debug)]
@@ -24,7 +27,11 @@ pub struct Engine {
 #[derive(Debug)]
 struct Inner {
     store: Store,
-    memo: Memo,
+    compress: Compress,
+    renderings: Memo<Rendering>,
+    /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
+    /// before the client sees the message it belongs to.
+    exchanges: Memo<Option<Exchange>>,
 }
 
 /// A request as it is to be sent.
@@ -38,10 +45,37 @@ pub struct Outbound {
     pub receipt: Receipt,
 }
 
+/// Where a preparation may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// In memory only: nothing waits.
+    Memory,
+    /// In the store as well.
+    Store,
+}
+
+/// What was looked up for a request.
+enum Recalled {
+    /// All that is known.
+    Known(Known),
+    /// Memory does not know all of it, and the store was not to be asked.
+    NotInMemory,
+    /// The store could not be read.
+    Unreadable(Known),
+}
+
 impl Engine {
     /// An engine on a store.
     pub fn new(store: Store) -> Self {
-        Self { inner: Arc::new(Inner { store, memo: Memo::new(MEMO_BYTES) }) }
+        Self::with_compress(store, headroom_compress::compress)
+    }
+
+    /// An engine whose compressors are replaced by a function, so that tests can make them fail or take their time.
+    #[doc(hidden)]
+    pub fn with_compress(store: Store, compress: Compress) -> Self {
+        let renderings = Memo::new(MEMO_BYTES);
+        let exchanges = Memo::new(EXCHANGE_MEMO_BYTES);
+        Self { inner: Arc::new(Inner { store, compress, renderings, exchanges }) }
     }
 
     /// The store behind it.
@@ -51,127 +85,255 @@ impl Engine {
 
     /// Decides how a request is sent, records what has to be recorded, and makes the body.
     ///
-    /// Cannot fail: where the store cannot be read, everything is decided anew; where it cannot be written, everything decided now is sent
-    /// as it came. Blocks on the store; run it where blocking is fine.
+    /// Cannot fail: where the store cannot be read or written, everything decided now is sent as it came. Blocks on the store; run it
+    /// where blocking is fine.
     pub fn prepare(&self, scope: &Scope, request: &Request, policy: &Policy) -> Outbound {
-        let started = Instant::now();
-        let mut outbound = if policy.mode < Mode::Lossless || request.slots().is_empty() {
-            Outbound { body: None, redeemable: request.has_retrieval_tool(), receipt: receipt_of(request, policy) }
-        } else {
-            self.prepare_slots(&Arc::new(scope.clone()), request, policy, started)
-        };
-        outbound.receipt.bytes_out = outbound.body.as_ref().map_or(request.body().len(), Vec::len) as u64;
-        outbound.receipt.added_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        outbound
+        self.prepare_if_wanted(scope, request, policy, &|| true)
     }
 
-    fn prepare_slots(&self, scope: &Arc<Scope>, request: &Request, policy: &Policy, started: Instant) -> Outbound {
-        let lineages = plan::lineages(request);
-        let known = self.recall(scope, request, &lineages);
-        let late = || started.elapsed() > policy.deadline;
-        let mut plan = plan::plan(request, &lineages, &known, policy, self.store().handle_key(), &late);
-        self.commit(scope, &lineages, &mut plan);
-        let insertion = plan.offer.then(|| request.offer_tool()).flatten();
-        let edits = plan.edits();
-        let mut insertions: Vec<_> = insertion.into_iter().collect();
-        let offered = !insertions.is_empty();
-        if offered {
-            insertions.extend(request.reinsert(&self.exchanges(scope, request)));
+    /// The same for a caller who may lose patience and send the client's own bytes instead.
+    ///
+    /// `wanted` is asked at most once, after everything is decided and before any of it is recorded. Yes is a promise to send what
+    /// this returns, however long that still takes. No means that the original has been sent, or will be: that is then what is recorded, and
+    /// what is returned.
+    pub fn prepare_if_wanted(
+        &self,
+        scope: &Scope,
+        request: &Request,
+        policy: &Policy,
+        wanted: &dyn Fn() -> bool,
+    ) -> Outbound {
+        let started = Instant::now();
+        let prepared = self.prepare_within(Reach::Store, scope, request, policy, wanted, started);
+        let outbound = prepared.unwrap_or_else(|| untouched(request, policy));
+        finished(outbound, request, started)
+    }
+
+    /// The same where nothing has to be decided, recorded, or asked of the store; `None` otherwise. Never waits, and takes no longer
+    /// than reading the request does.
+    pub fn prepare_from_memory(&self, scope: &Scope, request: &Request, policy: &Policy) -> Option<Outbound> {
+        let started = Instant::now();
+        let prepared = self.prepare_within(Reach::Memory, scope, request, policy, &|| true, started)?;
+        Some(finished(prepared, request, started))
+    }
+
+    /// `None` only when more than memory would have been needed.
+    fn prepare_within(
+        &self,
+        reach: Reach,
+        scope: &Scope,
+        request: &Request,
+        policy: &Policy,
+        wanted: &dyn Fn() -> bool,
+        started: Instant,
+    ) -> Option<Outbound> {
+        if policy.mode < Mode::Lossless || request.slots().is_empty() {
+            return Some(untouched(request, policy));
         }
+        let digest = scope.digest();
+        let insertion = request.offer_tool();
+        let lineages = plan::lineages(request);
+        let late = || started.elapsed() > policy.deadline;
+        let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
+            Recalled::NotInMemory => return None,
+            Recalled::Unreadable(known) => {
+                // Waiting for the store a second time would not make it well.
+                let mut plan = plan::kept(request, &lineages, &known, insertion.is_some(), Reason::StoreFailed);
+                self.memorize(digest, &mut plan);
+                plan
+            }
+            Recalled::Known(known) if known.is_refused() => plan::as_it_came(request, Reason::Refused),
+            Recalled::Known(known) => {
+                if reach == Reach::Memory && !known.has_all(lineages.recorded(request, insertion.is_some())) {
+                    return None;
+                }
+                let offerable = insertion.is_some();
+                let key = self.store().handle_key();
+                plan::Planning {
+                    request,
+                    lineages: &lineages,
+                    known: &known,
+                    policy,
+                    key,
+                    compress: self.inner.compress,
+                }
+                .plan(offerable, &late)
+            }
+        };
+        if !plan.fresh.is_empty() {
+            if !wanted() {
+                plan.give_up(Reason::Deadline);
+            }
+            self.commit(scope, digest, &lineages, &mut plan);
+        }
+        let offer = insertion.filter(|_| plan.offer);
+        let offered = offer.is_some();
+        let mut insertions: Vec<_> = offer.into_iter().collect();
+        if offered {
+            insertions.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
+        }
+        let edits = plan.edits();
         let body = (!edits.is_empty() || offered).then(|| request.splice(&edits, &insertions));
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
-        fill_slots(&mut receipt, request, &plan);
-        Outbound { body, redeemable: offered || request.has_retrieval_tool(), receipt }
+        fill_slots(&mut receipt, request, &lineages, &plan);
+        Some(Outbound { body, redeemable: offered || request.has_retrieval_tool(), receipt })
     }
 
     /// What was sent before: from memory, and from the store for what memory does not have.
     ///
-    /// Slots below the floor are never changed and the offer needs tools, so neither is asked for otherwise: a small request does
-    /// not touch the store.
-    fn recall(&self, scope: &Arc<Scope>, request: &Request, lineages: &Lineages) -> Known {
-        let mut known = Known::new();
+    /// Slots that are never changed and offers that cannot be made are not asked for: a small request does not touch the store.
+    fn recall(
+        &self,
+        reach: Reach,
+        scope: &Scope,
+        digest: Lineage,
+        request: &Request,
+        lineages: &Lineages<'_>,
+        offerable: bool,
+    ) -> Recalled {
+        let memo = &self.inner.renderings;
+        let mut known = Known::nothing(request.slots().len());
         let mut missing = Vec::new();
-        let slots = request.slots().iter().zip(&lineages.slots);
-        let sizeable = slots.filter(|(slot, _)| slot.text().len() >= plan::FLOOR_BYTES).map(|(_, lineage)| lineage);
-        for lineage in sizeable.chain(request.tools().map(|_| &lineages.conversation)) {
-            match self.inner.memo.get(scope, *lineage) {
-                Some(rendering) => drop(known.insert(*lineage, Rendering::clone(&rendering))),
-                None => missing.push(*lineage),
+        for (at, lineage) in lineages.recorded(request, offerable) {
+            match memo.get(digest, lineage) {
+                Some(rendering) => known.note(at, lineages, rendering),
+                None => missing.push((at, lineage)),
             }
         }
-        if missing.is_empty() {
-            return known;
+        // After a refusal nothing else matters: whatever the store would say, the request is sent as it came.
+        if missing.is_empty() || known.is_refused() {
+            return Recalled::Known(known);
         }
-        match self.store().renderings(scope, &missing) {
+        if reach == Reach::Memory {
+            return Recalled::NotInMemory;
+        }
+        let asked: Vec<Lineage> = missing.iter().map(|(_, lineage)| *lineage).collect();
+        match self.store().renderings(scope, &asked) {
             Ok(found) => {
-                for (lineage, rendering) in missing.into_iter().zip(found) {
-                    let Some(rendering) = rendering else { continue };
-                    self.inner.memo.insert(scope, lineage, Arc::new(rendering.clone()));
-                    known.insert(lineage, rendering);
+                for ((at, lineage), rendering) in missing.into_iter().zip(found) {
+                    let Some(rendering) = rendering.map(Arc::new) else { continue };
+                    memo.insert(digest, lineage, Arc::clone(&rendering), plan::weight(&rendering));
+                    known.note(at, lineages, rendering);
                 }
+                Recalled::Known(known)
             }
-            Err(error) => tracing::warn!(%error, "earlier renderings could not be read; they are computed again"),
+            Err(error) => {
+                tracing::warn!(%error, "earlier renderings could not be read; what is not in memory is sent as it came");
+                Recalled::Unreadable(known)
+            }
         }
-        known
     }
 
     /// Keeps the originals and renderings of a plan. After this, either they can be read back, or the plan has no fresh edits.
-    fn commit(&self, scope: &Arc<Scope>, lineages: &Lineages, plan: &mut Plan) {
-        if plan.fresh.is_empty() {
-            return;
-        }
+    fn commit(&self, scope: &Scope, digest: Lineage, lineages: &Lineages<'_>, plan: &mut Plan) {
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
         for original in std::mem::take(&mut plan.originals) {
             batch.keep(self.store().handle_key(), original);
         }
         for (lineage, rendering) in &plan.fresh {
-            batch.render(*lineage, rendering.clone());
+            batch.render(*lineage, Rendering::clone(rendering));
         }
-        let decided: Vec<(Lineage, Rendering)> = match self.store().write(scope, batch) {
-            Ok(()) => plan.fresh.clone(),
-            Err(error) => {
-                tracing::warn!(%error, "the store could not keep this request's originals; it is sent as it came");
-                let refused = plan
-                    .fresh
-                    .iter()
-                    .map(|(lineage, _)| (*lineage, Rendering::kept(headroom_core::Reason::StoreFailed)));
-                let refused = refused.collect();
-                plan.give_up();
-                refused
+        if let Err(error) = self.store().write(scope, batch) {
+            tracing::warn!(%error, "the store could not keep this request's originals; it is sent as it came");
+            plan.give_up(Reason::StoreFailed);
+            if error.is_about_originals() {
+                // The store itself is well. What is sent instead must be known after a restart too.
+                self.record_kept(scope, lineages, plan);
             }
-        };
+        }
         // Also when the store failed: what is sent now must be sent again on the next turn.
-        for (lineage, rendering) in decided {
-            self.inner.memo.insert(scope, lineage, Arc::new(rendering));
+        self.memorize(digest, plan);
+    }
+
+    /// Records the decisions of a plan that has been given up.
+    fn record_kept(&self, scope: &Scope, lineages: &Lineages<'_>, plan: &Plan) {
+        let mut batch = Batch::at(now_ms());
+        batch.continues(lineages.conversation);
+        for (lineage, rendering) in &plan.fresh {
+            batch.render(*lineage, Rendering::clone(rendering));
+        }
+        if let Err(error) = self.store().write(scope, batch) {
+            tracing::warn!(%error, "what was sent could not be recorded; it is remembered until this process ends");
         }
     }
 
-    /// The hidden exchanges of earlier turns that this request's history may need.
-    fn exchanges(&self, scope: &Scope, request: &Request) -> Vec<Exchange> {
-        let keys: Vec<Lineage> = request.exchange_keys().iter().map(|key| exchange_key(*key)).collect();
-        if keys.is_empty() {
-            return Vec::new();
+    fn memorize(&self, digest: Lineage, plan: &mut Plan) {
+        for (lineage, rendering) in plan.fresh.drain(..) {
+            let weight = plan::weight(&rendering);
+            self.inner.renderings.insert(digest, lineage, rendering, weight);
         }
-        match self.store().exchanges(scope, &keys) {
-            Ok(found) => found.iter().flatten().filter_map(|document| serde_json::from_str(document).ok()).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "hidden exchanges could not be read; this request goes without them");
-                Vec::new()
+    }
+
+    /// Remembers that the provider refused this request as it was changed and took it as it came: its conversation is sent as it
+    /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. Blocks on the store.
+    pub fn refused(&self, scope: &Scope, request: &Request) {
+        let lineages = plan::lineages(request);
+        let offerable = request.offer_tool().is_some();
+        let Some((_, lineage)) = lineages.recorded(request, offerable).last() else { return };
+        let rendering = Rendering::kept(Reason::Refused);
+        // Memory first: the client's next turn must not wait for the store to be treated right.
+        self.inner.renderings.replace(scope.digest(), lineage, Arc::new(rendering.clone()), 0);
+        let mut batch = Batch::at(now_ms());
+        batch.continues(lineages.conversation);
+        batch.supersede(lineage, rendering);
+        if let Err(error) = self.store().write(scope, batch) {
+            tracing::warn!(%error, "a refusal could not be recorded; it is remembered until this process ends");
+        }
+    }
+
+    /// The hidden exchanges of earlier turns that this request's history may need; `None` when memory does not say and the store was
+    /// not to be asked.
+    fn exchanges(&self, reach: Reach, scope: &Scope, digest: Lineage, request: &Request) -> Option<Vec<Exchange>> {
+        let memo = &self.inner.exchanges;
+        let mut found = Vec::new();
+        let mut missing = Vec::new();
+        for key in request.exchange_keys().into_iter().map(exchange_key) {
+            match memo.get(digest, key) {
+                Some(exchange) => found.extend(exchange.as_ref().clone()),
+                None => missing.push(key),
             }
         }
+        if missing.is_empty() {
+            return Some(found);
+        }
+        if reach == Reach::Memory {
+            return None;
+        }
+        match self.store().exchanges(scope, &missing) {
+            Ok(documents) => {
+                for (key, document) in missing.into_iter().zip(documents) {
+                    let exchange: Option<Exchange> =
+                        document.as_deref().and_then(|text| serde_json::from_str(text).ok());
+                    let weight = document.map_or(0, |document| document.len());
+                    memo.insert(digest, key, Arc::new(exchange.clone()), weight);
+                    found.extend(exchange);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "hidden exchanges could not be read; this request goes without them"),
+        }
+        Some(found)
     }
 
-    /// Keeps a hidden exchange, so that later requests of its conversation get it back. Says whether it is kept; if not, later
-    /// turns go without it. Blocks on the store.
+    /// Holds a hidden exchange in memory, so that later requests of its conversation get it back from now on. Never waits;
+    /// [`remember`](Self::remember) makes it survive this process.
+    pub fn hold(&self, scope: &Scope, exchange: &Exchange) {
+        let weight = serde_json::to_string(exchange).map_or(0, |document| document.len());
+        let key = exchange_key(exchange.key());
+        self.inner.exchanges.insert(scope.digest(), key, Arc::new(Some(exchange.clone())), weight);
+    }
+
+    /// Keeps a hidden exchange for good. Says whether it is kept; if not, its conversation has it until this process ends. Blocks
+    /// on the store.
     pub fn remember(&self, scope: &Scope, exchange: &Exchange) -> bool {
+        self.hold(scope, exchange);
         let Ok(document) = serde_json::to_string(exchange) else { return false };
         let mut batch = Batch::at(now_ms());
         batch.exchange(exchange_key(exchange.key()), document);
         let kept = self.store().write(scope, batch);
         if let Err(error) = &kept {
-            tracing::warn!(%error, "a hidden exchange could not be kept; later turns go without it");
+            tracing::warn!(%error, "a hidden exchange could not be kept; it is remembered until this process ends");
         }
         kept.is_ok()
     }
@@ -219,6 +381,16 @@ impl Engine {
         Ok(stored.iter().filter_map(|receipt| serde_json::from_str(&receipt.document).ok()).collect())
     }
 
+    /// The receipt of the first request whose text was filed under a handle. Takes time in proportion to how many receipts there are.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipt_naming(&self, scope: &Scope, handle: Handle) -> Result<Option<Receipt>, StoreError> {
+        let stored = self.store().receipt_with(scope, &format!("\"{handle}\""))?;
+        Ok(stored.and_then(|receipt| serde_json::from_str(&receipt.document).ok()))
+    }
+
     /// The receipt of one request.
     ///
     /// # Errors
@@ -243,6 +415,18 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The client's own bytes.
+fn untouched(request: &Request, policy: &Policy) -> Outbound {
+    Outbound { body: None, redeemable: request.has_retrieval_tool(), receipt: receipt_of(request, policy) }
+}
+
+/// Completes what is known only at the end.
+fn finished(mut outbound: Outbound, request: &Request, started: Instant) -> Outbound {
+    outbound.receipt.bytes_out = outbound.body.as_ref().map_or(request.body().len(), Vec::len) as u64;
+    outbound.receipt.added_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    outbound
+}
+
 fn receipt_of(request: &Request, policy: &Policy) -> Receipt {
     let model = request.model().unwrap_or_default();
     Receipt {
@@ -257,8 +441,8 @@ fn receipt_of(request: &Request, policy: &Policy) -> Receipt {
     }
 }
 
-fn fill_slots(receipt: &mut Receipt, request: &Request, plan: &Plan) {
-    for (slot, planned) in request.slots().iter().zip(&plan.slots) {
+fn fill_slots(receipt: &mut Receipt, request: &Request, lineages: &Lineages<'_>, plan: &Plan) {
+    for ((slot, text), planned) in request.slots().iter().zip(&lineages.texts).zip(&plan.slots) {
         let rendering = &planned.rendering;
         let (before, after) = (u64::from(rendering.tokens.0), u64::from(rendering.tokens.1));
         receipt.tokens_before += before;
@@ -273,7 +457,7 @@ fn fill_slots(receipt: &mut Receipt, request: &Request, plan: &Plan) {
             reason: rendering.reason.code().to_owned(),
             compressor: rendering.compressor.clone(),
             fresh: planned.fresh,
-            bytes: slot.text().len() as u64,
+            bytes: text.len() as u64,
             tokens_before: before,
             tokens_after: after,
             handles: rendering.handles.iter().map(Handle::to_string).collect(),

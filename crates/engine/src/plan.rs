@@ -3,12 +3,14 @@
 //! A decision is a function of the policy, the slot and the slots before it, never of what follows. What was sent before is
 //! looked up by its [`Lineage`] and sent again; only slots without a rendering are decided here.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, compress, detect, split, view};
-use headroom_core::{Compressed, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
+use headroom_compress::{Outcome, detect, split, view};
+use headroom_core::{Compressed, CountTokens, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
@@ -22,7 +24,8 @@ pub(crate) const FLOOR_BYTES: usize = 160;
 /// References must save at least this many tokens over the slot.
 const FLOOR_REPEAT: usize = 16;
 
-/// A payload inside user text must be at least this long: below it the reader's trust is worth more than the tokens.
+/// A payload inside user text must be at least this long: below it the reader's trust is worth more than the tokens. Shorter user text
+/// is never recorded, so like [`FLOOR_BYTES`] this number stays as it is.
 const PAYLOAD_BYTES: usize = 16 << 10;
 
 /// What remains of the request up to an edited slot must be at least this many bytes: providers cache a prefix from 1,024 tokens on
@@ -34,45 +37,110 @@ const CACHEABLE_BYTES: usize = 6_000;
 /// so the decision is the same on each.
 const OFFER_FROM_BYTES: usize = 24_000;
 
-/// What was sent before, for this request: by lineage.
-pub(crate) type Known = HashMap<Lineage, Rendering>;
+/// What a text is compressed by: [`headroom_compress::compress`], but for tests of what happens when it fails.
+pub(crate) type Compress = fn(&Segment<'_>, &Goal<'_>) -> Outcome;
+
+/// Of which decision a rendering is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// Whether the tool is offered in this conversation.
+    Offer,
+    /// How the slot with this index is sent.
+    Slot(usize),
+}
+
+/// What was sent before, for this request.
+#[derive(Debug)]
+pub(crate) struct Known {
+    offer: Option<Arc<Rendering>>,
+    /// One for each slot.
+    slots: Vec<Option<Arc<Rendering>>>,
+}
+
+impl Known {
+    /// For a request with so many slots.
+    pub(crate) fn nothing(slots: usize) -> Self {
+        Self { offer: None, slots: vec![None; slots] }
+    }
+
+    /// Notes a rendering, unless it cannot be one of this text.
+    pub(crate) fn note(&mut self, at: At, lineages: &Lineages<'_>, rendering: Arc<Rendering>) {
+        match at {
+            At::Offer => self.offer = Some(rendering),
+            At::Slot(index) if fits(&rendering, lineages.texts[index]) => self.slots[index] = Some(rendering),
+            At::Slot(_) => {}
+        }
+    }
+
+    /// Whether the provider has refused this conversation's changed bytes.
+    pub(crate) fn is_refused(&self) -> bool {
+        let mut known = self.slots.iter().chain([&self.offer]).flatten();
+        known.any(|rendering| rendering.reason == Reason::Refused)
+    }
+
+    /// Whether it knows all of these decisions.
+    pub(crate) fn has_all(&self, mut decisions: impl Iterator<Item = (At, Lineage)>) -> bool {
+        decisions.all(|(at, _)| match at {
+            At::Offer => self.offer.is_some(),
+            At::Slot(index) => self.slots[index].is_some(),
+        })
+    }
+}
 
 /// The lineage of each slot, in order, and of the decision about the tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lineages {
+pub(crate) struct Lineages<'r> {
     /// Under which the decision to offer the tool is filed; also names the conversation.
     pub(crate) conversation: Lineage,
     /// One for each slot.
     pub(crate) slots: Vec<Lineage>,
+    /// The text of each slot.
+    pub(crate) texts: Vec<&'r str>,
+}
+
+impl Lineages<'_> {
+    /// The decisions that are recorded for a request, in the order of what they are about.
+    pub(crate) fn recorded(&self, request: &Request, offerable: bool) -> impl Iterator<Item = (At, Lineage)> {
+        let slots = request.slots().iter().zip(&self.texts).zip(&self.slots).enumerate();
+        let sizeable = slots.filter(|(_, ((slot, text), _))| text.len() >= floor(slot.role()));
+        let offer = offerable.then_some((At::Offer, self.conversation));
+        offer.into_iter().chain(sizeable.map(|(index, (_, lineage))| (At::Slot(index), *lineage)))
+    }
 }
 
 /// Everything that may shape a rendering goes into its lineage: dialect, tools, the slot's text and what the call says about it,
 /// and so for each slot before.
-pub(crate) fn lineages(request: &Request) -> Lineages {
+pub(crate) fn lineages(request: &Request) -> Lineages<'_> {
     let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
     let mut conversation = lineage;
-    let slots = request
-        .slots()
-        .iter()
-        .map(|slot| {
-            let role = match slot.role() {
-                SlotRole::ToolResult if slot.is_error() => "error",
-                SlotRole::ToolResult => "result",
-                SlotRole::UserText => "user",
-            };
-            lineage = lineage
-                .then(role.as_bytes())
-                .then(slot.tool().unwrap_or_default().as_bytes())
-                .then(slot.arguments().unwrap_or_default().as_bytes())
-                .then(slot.text().as_bytes());
-            lineage
-        })
-        .collect::<Vec<_>>();
+    let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();
+    let slots = request.slots().iter().zip(&texts).map(|(slot, text)| {
+        let role = match slot.role() {
+            SlotRole::ToolResult if slot.is_error() => "error",
+            SlotRole::ToolResult => "result",
+            SlotRole::UserText => "user",
+        };
+        lineage = lineage
+            .then(role.as_bytes())
+            .then(slot.tool().unwrap_or_default().as_bytes())
+            .then(slot.arguments().unwrap_or_default().as_bytes())
+            .then(text.as_bytes());
+        lineage
+    });
+    let slots: Vec<Lineage> = slots.collect();
     if let Some(first) = slots.first() {
         conversation = first.then(b"conversation");
     }
-    Lineages { conversation, slots }
+    Lineages { conversation, slots, texts }
+}
+
+/// Bytes that a slot must have to be looked at.
+const fn floor(role: SlotRole) -> usize {
+    match role {
+        SlotRole::ToolResult => FLOOR_BYTES,
+        SlotRole::UserText => PAYLOAD_BYTES,
+    }
 }
 
 /// What is to be done with a request.
@@ -81,7 +149,7 @@ pub(crate) struct Plan {
     /// Whether our tool is added.
     pub(crate) offer: bool,
     /// The renderings decided now, to be recorded.
-    pub(crate) fresh: Vec<(Lineage, Rendering)>,
+    pub(crate) fresh: Vec<(Lineage, Arc<Rendering>)>,
     /// Texts whose handles the fresh renderings name.
     pub(crate) originals: Vec<String>,
     /// One for each slot, in order.
@@ -94,7 +162,7 @@ pub(crate) struct SlotPlan {
     /// What the text was found to be; known only for slots decided now.
     pub(crate) kind: Option<Kind>,
     /// The decision.
-    pub(crate) rendering: Rendering,
+    pub(crate) rendering: Arc<Rendering>,
     /// Whether it was decided now rather than looked up.
     pub(crate) fresh: bool,
 }
@@ -113,15 +181,68 @@ impl Plan {
         self.slots.iter().enumerate().flat_map(of_slot).collect()
     }
 
-    /// Turns every decision made now into "keep", because it could not be recorded.
-    pub(crate) fn give_up(&mut self) {
+    /// Turns every decision made now into "keep": it could not be recorded, or the original has been sent.
+    pub(crate) fn give_up(&mut self, reason: Reason) {
+        let kept = Arc::new(Rendering::kept(reason));
         for slot in self.slots.iter_mut().filter(|slot| slot.fresh) {
-            slot.rendering = Rendering::kept(Reason::StoreFailed);
+            slot.rendering = Arc::clone(&kept);
         }
-        self.offer = self.offer && !self.fresh.iter().any(|(_, rendering)| rendering.compressor == OFFER);
-        self.fresh.clear();
+        for (_, rendering) in &mut self.fresh {
+            self.offer = self.offer && rendering.compressor != OFFER;
+            *rendering = Arc::clone(&kept);
+        }
         self.originals.clear();
     }
+}
+
+impl Plan {
+    /// A conversation whose first request met nothing but faults is sent as it came, without the tool as well: what went wrong
+    /// must not show.
+    fn without_a_useless_offer(mut self) -> Self {
+        let faulty =
+            |slot: &SlotPlan| matches!(slot.rendering.reason, Reason::Deadline | Reason::Budget | Reason::Panic);
+        let untouched = self.slots.iter().all(|slot| slot.rendering.replacements.is_empty());
+        let offer = self.fresh.first_mut().filter(|(_, rendering)| rendering.compressor == OFFER);
+        if let Some((_, rendering)) = offer
+            && untouched
+            && let Some(fault) = self.slots.iter().find(|slot| slot.fresh && faulty(slot))
+        {
+            *rendering = Arc::new(Rendering::kept(fault.rendering.reason));
+            self.offer = false;
+        }
+        self
+    }
+}
+
+/// A plan that sends what is known as before and keeps the rest, for `reason`.
+pub(crate) fn kept(request: &Request, lineages: &Lineages<'_>, known: &Known, offerable: bool, reason: Reason) -> Plan {
+    let kept = Arc::new(Rendering::kept(reason));
+    let unknown = lineages.recorded(request, offerable).filter(|(at, _)| match at {
+        At::Offer => known.offer.is_none(),
+        At::Slot(index) => known.slots[*index].is_none(),
+    });
+    let slot = |rendering: &Option<Arc<Rendering>>| SlotPlan {
+        kind: None,
+        fresh: false,
+        rendering: rendering.as_ref().map_or_else(|| Arc::clone(&kept), Arc::clone),
+    };
+    Plan {
+        offer: offerable && known.offer.as_ref().is_some_and(|offer| offer.compressor == OFFER),
+        fresh: unknown.map(|(_, lineage)| (lineage, Arc::clone(&kept))).collect(),
+        originals: Vec::new(),
+        slots: known.slots.iter().map(slot).collect(),
+    }
+}
+
+/// A plan that changes and records nothing, for `reason`.
+pub(crate) fn as_it_came(request: &Request, reason: Reason) -> Plan {
+    let kept = SlotPlan { kind: None, rendering: Arc::new(Rendering::kept(reason)), fresh: false };
+    Plan { offer: false, fresh: Vec::new(), originals: Vec::new(), slots: vec![kept; request.slots().len()] }
+}
+
+/// Bytes of text in a rendering.
+pub(crate) fn weight(rendering: &Rendering) -> usize {
+    rendering.replacements.iter().map(|replacement| replacement.text.len()).sum()
 }
 
 /// The compressor name of a numbered view with fewer numbers.
@@ -133,79 +254,87 @@ const REPEAT: &str = "repeat";
 /// Names the rendering that records the decision to offer the tool.
 const OFFER: &str = "retrieval-tool";
 
-/// Plans a request. `late` says whether the deadline has passed; it is asked before each slot that has to be decided.
-pub(crate) fn plan(
-    request: &Request,
-    lineages: &Lineages,
-    known: &Known,
-    policy: &Policy,
-    key: &HandleKey,
-    late: &dyn Fn() -> bool,
-) -> Plan {
-    let (offer, decision) = decide_offer(request, lineages, known, policy);
-    let redeemable = offer || request.has_retrieval_tool();
-    let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
-    let mut planner = Planner {
-        policy,
-        key,
-        tokenizer,
-        redeemable,
-        earlier: Earlier::default(),
-        indexed: 0,
-        size: PrefixSize::of(request),
-        work_left: policy.work_bytes,
-        originals: Vec::new(),
-    };
-    let mut slots: Vec<SlotPlan> = Vec::with_capacity(request.slots().len());
-    let mut fresh: Vec<_> = decision.into_iter().collect();
-    for (index, (slot, lineage)) in request.slots().iter().zip(&lineages.slots).enumerate() {
-        let text = slot.text();
-        if text.len() < FLOOR_BYTES {
-            slots.push(SlotPlan { kind: None, rendering: Rendering::kept(Reason::BelowFloor), fresh: false });
-            continue;
-        }
-        if let Some(rendering) = known.get(lineage).filter(|rendering| fits(rendering, text)) {
-            planner.size.shrink(rendering);
-            slots.push(SlotPlan { kind: None, rendering: rendering.clone(), fresh: false });
-            continue;
-        }
-        let (kind, mut rendering) = planner.decide(request.slots(), index, &slots, late);
-        if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
-            planner.forget_original(&rendering);
-            let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };
-            rendering = Rendering::kept(reason);
-        }
-        planner.size.shrink(&rendering);
-        fresh.push((*lineage, rendering.clone()));
-        slots.push(SlotPlan { kind, rendering, fresh: true });
-    }
-    Plan { offer, fresh, originals: planner.originals, slots }
+/// What planning one request starts from.
+pub(crate) struct Planning<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) lineages: &'a Lineages<'a>,
+    pub(crate) known: &'a Known,
+    pub(crate) policy: &'a Policy,
+    pub(crate) key: &'a HandleKey,
+    pub(crate) compress: Compress,
 }
 
-/// Whether the tool is added, and the decision to record if it was made now.
-fn decide_offer(
-    request: &Request,
-    lineages: &Lineages,
-    known: &Known,
-    policy: &Policy,
-) -> (bool, Option<(Lineage, Rendering)>) {
-    if request.slots().is_empty() || request.offer_tool().is_none() {
-        return (false, None);
+impl Planning<'_> {
+    /// Plans the request. `late` says whether the deadline has passed; it is asked before each slot that has to be decided.
+    pub(crate) fn plan(&self, offerable: bool, late: &dyn Fn() -> bool) -> Plan {
+        let Self { request, lineages, known, .. } = *self;
+        let (offer, decision) = self.decide_offer(offerable);
+        let mut planner = Planner {
+            policy: self.policy,
+            key: self.key,
+            compress: self.compress,
+            tokenizer: Tokenizer::for_model(request.model().unwrap_or_default()),
+            redeemable: offer || request.has_retrieval_tool(),
+            earlier: Earlier::default(),
+            indexed: 0,
+            size: PrefixSize::of(request),
+            work_left: self.policy.work_bytes,
+            originals: Vec::new(),
+        };
+        let mut plan = Plan {
+            offer,
+            fresh: decision.into_iter().collect(),
+            originals: Vec::new(),
+            slots: Vec::with_capacity(request.slots().len()),
+        };
+        let (below_floor, own_words) =
+            (Arc::new(Rendering::kept(Reason::BelowFloor)), Arc::new(Rendering::kept(Reason::Policy)));
+        for (index, (slot, text)) in request.slots().iter().zip(&lineages.texts).enumerate() {
+            if text.len() < floor(slot.role()) {
+                let rendering = Arc::clone(if text.len() < FLOOR_BYTES { &below_floor } else { &own_words });
+                plan.slots.push(SlotPlan { kind: None, rendering, fresh: false });
+                continue;
+            }
+            if let Some(rendering) = &known.slots[index] {
+                planner.size.shrink(rendering);
+                plan.slots.push(SlotPlan { kind: None, rendering: Arc::clone(rendering), fresh: false });
+                continue;
+            }
+            let (kind, mut rendering) = planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late);
+            if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
+                planner.forget_original(&rendering);
+                let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };
+                rendering = Rendering::kept(reason);
+            }
+            planner.size.shrink(&rendering);
+            let rendering = Arc::new(rendering);
+            plan.fresh.push((lineages.slots[index], Arc::clone(&rendering)));
+            plan.slots.push(SlotPlan { kind, rendering, fresh: true });
+        }
+        plan.originals = planner.originals;
+        plan.without_a_useless_offer()
     }
-    if let Some(decided) = known.get(&lineages.conversation) {
-        return (decided.compressor == OFFER, None);
+
+    /// Whether the tool is added, and the decision to record if it was made now.
+    fn decide_offer(&self, offerable: bool) -> (bool, Option<(Lineage, Arc<Rendering>)>) {
+        if !offerable {
+            return (false, None);
+        }
+        if let Some(decided) = &self.known.offer {
+            return (decided.compressor == OFFER, None);
+        }
+        let first_slot = self.request.slots().first().map_or(0, Slot::message);
+        let prefix = PrefixSize::of(self.request).up_to(first_slot);
+        let wanted = match self.policy.retrieval {
+            Retrieval::Auto => prefix >= OFFER_FROM_BYTES,
+            Retrieval::Always => true,
+            Retrieval::Never => false,
+        };
+        let offer = self.policy.mode == Mode::Standard && wanted;
+        let compressor = if offer { OFFER.to_owned() } else { String::new() };
+        let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
+        (offer, Some((self.lineages.conversation, Arc::new(rendering))))
     }
-    let first_slot = request.slots().first().map_or(0, Slot::message);
-    let prefix = PrefixSize::of(request).up_to(first_slot);
-    let wanted = match policy.retrieval {
-        Retrieval::Auto => prefix >= OFFER_FROM_BYTES,
-        Retrieval::Always => true,
-        Retrieval::Never => false,
-    };
-    let offer = policy.mode == Mode::Standard && wanted;
-    let compressor = if offer { OFFER.to_owned() } else { String::new() };
-    let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
-    (offer, Some((lineages.conversation, rendering)))
 }
 
 /// Whether a rendering's ranges lie in the text they are for.
@@ -219,7 +348,10 @@ fn fits(rendering: &Rendering, text: &str) -> bool {
 }
 
 /// The text as the model reads it.
-pub(crate) fn visible(text: &str, rendering: &Rendering) -> String {
+fn visible<'t>(text: &'t str, rendering: &Rendering) -> Cow<'t, str> {
+    if rendering.replacements.is_empty() {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for replacement in &rendering.replacements {
@@ -228,7 +360,7 @@ pub(crate) fn visible(text: &str, rendering: &Rendering) -> String {
         done = replacement.range.end;
     }
     out.push_str(&text[done..]);
-    out
+    Cow::Owned(out)
 }
 
 /// How long the request is up to a slot, as it is sent. Counts nothing that stands behind the slot's message but what follows the
@@ -270,6 +402,7 @@ impl PrefixSize {
 struct Planner<'a> {
     policy: &'a Policy,
     key: &'a HandleKey,
+    compress: Compress,
     tokenizer: Tokenizer,
     redeemable: bool,
     /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
@@ -284,11 +417,12 @@ impl Planner<'_> {
     fn decide(
         &mut self,
         slots: &[Slot],
+        texts: &[&str],
         index: usize,
         plans: &[SlotPlan],
         late: &dyn Fn() -> bool,
     ) -> (Option<Kind>, Rendering) {
-        let text = slots[index].text();
+        let text = texts[index];
         if late() {
             return (None, Rendering::kept(Reason::Deadline));
         }
@@ -300,14 +434,14 @@ impl Planner<'_> {
         // find incomplete but never wrong: it holds whole sources or nothing of them.
         let decided = catch_unwind(AssertUnwindSafe(|| match slots[index].role() {
             SlotRole::UserText => self.user_text(text),
-            SlotRole::ToolResult => self.tool_result(slots, index, plans),
+            SlotRole::ToolResult => self.tool_result(slots, texts, index, plans),
         }));
         decided.unwrap_or_else(|_| (None, Rendering::kept(Reason::Panic)))
     }
 
     /// Payload that the user pasted: only pieces whose structure is certain, and only large ones (T016).
     fn user_text(&mut self, text: &str) -> (Option<Kind>, Rendering) {
-        if !self.policy.user_text || text.len() < PAYLOAD_BYTES {
+        if !self.policy.user_text {
             return (None, Rendering::kept(Reason::Policy));
         }
         let mut rendering = Rendering::kept(Reason::Opaque);
@@ -319,7 +453,7 @@ impl Planner<'_> {
                 continue;
             }
             let hints = Hints { kind: Some(piece.kind), ..Hints::NONE };
-            let outcome = self.shorten(payload, hints);
+            let outcome = self.shorten(&CountedOnce::new(self.tokenizer, payload), hints);
             seen = Some(outcome.kind);
             let Some(compressed) = outcome.compressed else { continue };
             rendering.reason = Reason::Compressed;
@@ -332,21 +466,27 @@ impl Planner<'_> {
         (seen, rendering)
     }
 
-    fn tool_result(&mut self, slots: &[Slot], index: usize, plans: &[SlotPlan]) -> (Option<Kind>, Rendering) {
-        let slot = &slots[index];
-        let text = slot.text();
+    fn tool_result(
+        &mut self,
+        slots: &[Slot],
+        texts: &[&str],
+        index: usize,
+        plans: &[SlotPlan],
+    ) -> (Option<Kind>, Rendering) {
+        let (slot, text) = (&slots[index], texts[index]);
+        let counted = CountedOnce::new(self.tokenizer, text);
         let call = Call::new(slot.tool(), slot.arguments());
-        self.index_up_to(slots, index, plans);
-        let repeated = self.repeat(call.label(), text);
+        self.index_up_to(slots, texts, index, plans);
+        let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
         let mut hints = call.hints(text, slot.is_error());
         // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log.
         hints.editable = hints.editable && detect(&Segment { text, hints }).kind != Kind::Log;
-        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(text, hints)) };
+        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
-        let thinned = if hints.editable && repeated.is_none() { self.thinned(text) } else { None };
+        let thinned = if hints.editable && repeated.is_none() { thinned(&counted) } else { None };
         if let Some((view, tokens)) = thinned {
             return (kind, replaced(Reason::Compressed, VIEW, text, view, tokens));
         }
@@ -367,43 +507,36 @@ impl Planner<'_> {
     }
 
     /// Compresses one text as far as this request allows.
-    fn shorten(&self, text: &str, hints: Hints<'_>) -> Outcome {
-        let original = Original::new(self.key, text);
+    fn shorten(&self, counted: &CountedOnce<'_>, hints: Hints<'_>) -> Outcome {
+        let text = counted.text;
         let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
-        let level = if may_omit { Level::Standard { original: &original } } else { Level::Exact };
-        compress(&Segment { text, hints }, &Goal { level, tokens: &self.tokenizer })
+        let original = may_omit.then(|| Original::new(self.key, text));
+        let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
+        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.
-    fn repeat(&self, label: &str, text: &str) -> Option<(String, (usize, usize))> {
-        let folded = self.earlier.fold(label, text)?.text();
+    fn repeat(&self, label: &str, counted: &CountedOnce<'_>) -> Option<(String, (usize, usize))> {
+        let folded = self.earlier.fold(label, counted.text)?.text();
         let folded = view::thin(&folded).unwrap_or(folded);
-        let tokens = (self.tokenizer.count(text), self.tokenizer.count(&folded));
-        (tokens.1 + FLOOR_REPEAT <= tokens.0).then_some((folded, tokens))
-    }
-
-    /// A numbered view with fewer numbers, and its tokens before and after, when that is worth it.
-    fn thinned(&self, text: &str) -> Option<(String, (usize, usize))> {
-        let thinned = view::thin(text)?;
-        let tokens = (self.tokenizer.count(text), self.tokenizer.count(&thinned));
-        (tokens.1 + FLOOR_REPEAT <= tokens.0).then_some((thinned, tokens))
+        counted.saving(folded)
     }
 
     /// Adds the slots before `index` to what a reference may point at.
-    fn index_up_to(&mut self, slots: &[Slot], index: usize, plans: &[SlotPlan]) {
+    fn index_up_to(&mut self, slots: &[Slot], texts: &[&str], index: usize, plans: &[SlotPlan]) {
         let from = std::mem::replace(&mut self.indexed, index);
-        for (slot, plan) in slots[from..index].iter().zip(&plans[from..]) {
-            let call = Call::new(slot.tool(), slot.arguments());
-            if slot.text().len() >= FLOOR_BYTES {
-                // A thinned view shows every line, and its numbers follow: to a reference it is the view itself.
-                let shown = visible(slot.text(), &plan.rendering);
-                let shown = if matches!(plan.rendering.compressor.as_str(), VIEW | REPEAT) {
-                    view::full(&shown)
-                } else {
-                    shown
-                };
-                self.earlier.add(call.label(), &shown, slot.text());
+        for ((slot, text), plan) in slots[from..index].iter().zip(&texts[from..]).zip(&plans[from..]) {
+            if text.len() < FLOOR_BYTES {
+                continue;
             }
+            let call = Call::new(slot.tool(), slot.arguments());
+            // A thinned view shows every line, and its numbers follow: to a reference it is the view itself.
+            let shown = visible(text, &plan.rendering);
+            let shown = match plan.rendering.compressor.as_str() {
+                VIEW | REPEAT => Cow::Owned(view::full(&shown)),
+                _ => shown,
+            };
+            self.earlier.add(call.label(), &shown, text);
         }
     }
 
@@ -417,6 +550,39 @@ impl Planner<'_> {
         let handle = compressed.handle()?;
         self.originals.push(text.to_owned());
         Some(handle)
+    }
+}
+
+/// A numbered view with fewer numbers, and its tokens before and after, when that is worth it.
+fn thinned(counted: &CountedOnce<'_>) -> Option<(String, (usize, usize))> {
+    counted.saving(view::thin(counted.text)?)
+}
+
+/// Counts tokens, and those of one text, which everybody who weighs it asks for, only once.
+struct CountedOnce<'t> {
+    tokenizer: Tokenizer,
+    text: &'t str,
+    tokens: OnceCell<usize>,
+}
+
+impl<'t> CountedOnce<'t> {
+    fn new(tokenizer: Tokenizer, text: &'t str) -> Self {
+        Self { tokenizer, text, tokens: OnceCell::new() }
+    }
+
+    /// Another form of the text, and the tokens before and after, when that is worth it.
+    fn saving(&self, other: String) -> Option<(String, (usize, usize))> {
+        let tokens = (self.count(self.text), self.count(&other));
+        (tokens.1 + FLOOR_REPEAT <= tokens.0).then_some((other, tokens))
+    }
+}
+
+impl CountTokens for CountedOnce<'_> {
+    fn count(&self, text: &str) -> usize {
+        if std::ptr::eq(text, self.text) {
+            return *self.tokens.get_or_init(|| self.tokenizer.count(text));
+        }
+        self.tokenizer.count(text)
     }
 }
 

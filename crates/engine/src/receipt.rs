@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The record of one request: decisions, tokens, and what the provider said it cost. Contains no content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Request id, as in the `x-request-id` header of the answer.
+    /// Request id, as in the `x-headroom-id` header of the proxy's answer.
     pub id: String,
     /// When the request came in: milliseconds since the Unix epoch.
     pub at_ms: u64,
@@ -19,6 +19,10 @@ pub struct Receipt {
     pub agent: String,
     /// Policy in force.
     pub policy: String,
+    /// Why the whole request was passed as it came without a look at its texts: `too-large`, `no-room`, `encoding`, `not-understood`,
+    /// `deadline` or `panic`. Empty when they were looked at.
+    #[serde(default)]
+    pub unread: String,
     /// Bytes of the body as it came.
     pub bytes_in: u64,
     /// Bytes of the body as it was forwarded.

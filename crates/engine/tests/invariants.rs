@@ -6,9 +6,10 @@ use headroom_evals::{Session, load};
 use headroom_store::{Scope, SqliteOptions, Store, StoreError};
 use headroom_testkit::corpus;
 use headroom_testkit::generate::{Conversation, any_text, conversation};
-use headroom_wire::{Dialect, Request, parse};
+use headroom_wire::{Dialect, Limits, Request, Step, Turn, parse};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use serde_json::{Value, json};
 
 const BOTH: [Dialect; 2] = [Dialect::AnthropicMessages, Dialect::OpenAiChat];
 
@@ -172,29 +173,149 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+/// A folder in memory where there is one: what is tested is what is written, not how fast the disk is.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
 
-    /// Invariant 4 (sent wins) and T024, T079: across restarts, and with two processes taking turns on one store.
+/// The model's answer to the request after `turn` turns: it looks an original up, in the same answer as its calls of the client's tools, or
+/// in one before. Says what of it is hidden from the client.
+fn look_up(
+    conversation: &Conversation,
+    turn: usize,
+    request: &Request,
+    sent: &[u8],
+    before: bool,
+) -> Option<headroom_wire::Exchange> {
+    let anthropic = request.dialect() == Dialect::AnthropicMessages;
+    let arguments = json!({"content_id": "what was left out", "line_range": format!("{turn}-{turn}")});
+    let call = |id: String, name: &str, input: Value| match anthropic {
+        true => json!({"type": "tool_use", "id": id, "name": name, "input": input}),
+        false => json!({"id": id, "type": "function", "function": {"name": name, "arguments": input.to_string()}}),
+    };
+    let answer = |calls: Vec<Value>| match anthropic {
+        true => json!({"content": calls, "stop_reason": "tool_use", "usage": {}}),
+        false => {
+            json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null, "tool_calls": calls}}]})
+        }
+    };
+    let mine = call(format!("mine_{turn}"), headroom_wire::TOOL_NAME, arguments);
+    let theirs = (0..conversation.calls(turn)).map(|n| {
+        let name = if anthropic { "Bash" } else { "bash" };
+        call(format!("t{turn}_{n}"), name, json!({"command": format!("step {turn} {n}")}))
+    });
+    let answers = match before {
+        true => vec![answer(vec![mine]), answer(theirs.collect())],
+        false => vec![answer(std::iter::once(mine).chain(theirs).collect())],
+    };
+    let mut turn = Turn::new(request.clone(), sent.to_vec().into(), Some(Limits::default()));
+    let mut remembered = None;
+    for answer in answers {
+        let mut steps = Vec::new();
+        turn.whole(answer.to_string().into(), &mut steps);
+        while !steps.is_empty() {
+            match steps.remove(0) {
+                Step::Answer(calls) => {
+                    let found = headroom_wire::Answer { text: "what was left out".to_owned(), is_error: false };
+                    turn.answer(&vec![found; calls.len()], &mut steps);
+                }
+                Step::Remember(exchange) => remembered = Some(exchange),
+                Step::Forward(_) | Step::Continue(_) => {}
+            }
+        }
+    }
+    remembered
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Invariants 3 and 4 (causal, sent wins) and T024, T079: across restarts, with two processes taking turns on one store, and with
+    /// something looked up in between.
     #[test]
-    fn restarts_and_replicas_do_not_move_bytes(conversation in conversation(), restart_at in 0_usize..8) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let open = || Engine::new(Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap());
+    fn restarts_and_replicas_do_not_move_bytes(
+        conversation in conversation(), restart_at in 0_usize..8, look_up_at in 0_usize..8, before in any::<bool>()
+    ) {
         for dialect in BOTH {
+            let folder = folder();
+            let path = folder.path().join("store.db");
+            let open = || Engine::new(Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap());
             let (mut one, two) = (open(), open());
+            let mut earlier: (Vec<u8>, Vec<Vec<u8>>) = Default::default();
+            let mut hidden = false;
             for turns in 0..=conversation.len() {
                 if turns == restart_at {
                     drop(std::mem::replace(&mut one, fresh()));
                     one = open();
                 }
+                let engine = if turns % 2 == 0 { &one } else { &two };
                 let prefix = request(&conversation, dialect, turns);
-                let (sent, _) = send(if turns % 2 == 0 { &one } else { &two }, &prefix, Mode::Standard);
+                let (sent, outbound) = send(engine, &prefix, Mode::Standard);
                 prop_assert_eq!(&send(&open(), &prefix, Mode::Standard).0, &sent);
-                assert_durable(&open(), &prefix, &sent);
+                assert_durable(engine, &prefix, &sent);
+                let (head, messages) = parts(dialect, &sent);
+                prop_assert!(messages.starts_with(&earlier.1), "turn {} moved an earlier one", turns);
+                prop_assert!(turns == 0 || head == earlier.0, "turn {} moved the head", turns);
+                let shown = messages.iter().any(|message| find(message, headroom_wire::TOOL_NAME.as_bytes()));
+                prop_assert_eq!(shown, hidden, "what was looked up is in every later request");
+                earlier = (head, messages);
+                if turns == look_up_at && turns < conversation.len() && outbound.receipt.tool_offered {
+                    let exchange = look_up(&conversation, turns, &prefix, &sent, before);
+                    prop_assert!(exchange.is_some_and(|exchange| engine.remember(&Scope::default(), &exchange)));
+                    hidden = true;
+                }
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Invariant 4 where plans come to nothing: a plan that nobody waited for is recorded as the client's own bytes, a refused conversation
+    /// is sent as it came, and what memory answers alone is what the store would have said.
+    #[test]
+    fn what_was_not_sent_is_never_sent_later(
+        conversation in conversation(), patience in prop::collection::vec(any::<bool>(), 9), refuse_at in 0_usize..24
+    ) {
+        let (scope, policy) = (Scope::default(), Policy::of(Mode::Standard));
+        for dialect in BOTH {
+            let folder = folder();
+            let open = || Engine::new(Store::open_sqlite(&folder.path().join("store.db"), &SqliteOptions::DEFAULT).unwrap());
+            let engine = open();
+            let mut earlier: Vec<Vec<u8>> = Vec::new();
+            let mut refused = false;
+            for (turns, patient) in patience.iter().copied().enumerate().take(conversation.len() + 1) {
+                let prefix = request(&conversation, dialect, turns);
+                let bytes = |outbound: &Outbound| outbound.body.clone().unwrap_or_else(|| prefix.body().to_vec());
+                let outbound = engine.prepare_if_wanted(&scope, &prefix, &policy, &|| patient);
+                let sent = bytes(&outbound);
+                let fresh_slots = || outbound.receipt.slots.iter().filter(|slot| slot.fresh);
+                if refused {
+                    prop_assert_eq!(&outbound.body, &None);
+                } else {
+                    prop_assert!(parts(dialect, &sent).1.starts_with(&earlier));
+                    prop_assert!(patient || fresh_slots().all(|slot| slot.compressor.is_empty()));
+                }
+                let again = engine.prepare_from_memory(&scope, &prefix, &policy);
+                prop_assert!(refused || again.is_some(), "nothing was left to decide");
+                prop_assert_eq!(&again.map_or(sent.clone(), |again| bytes(&again)), &sent);
+                let restarted = open();
+                prop_assert!(restarted.prepare_from_memory(&scope, &prefix, &policy).is_none_or(|known| bytes(&known) == sent));
+                prop_assert_eq!(&bytes(&restarted.prepare(&scope, &prefix, &policy)), &sent);
+                earlier = parts(dialect, &sent).1;
+                if turns == refuse_at && outbound.body.is_some() {
+                    engine.refused(&scope, &prefix);
+                    refused = true;
+                }
+            }
+        }
+    }
+}
+
+/// Whether `part` stands in `text`.
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 /// T078: a store that fails in the middle of a conversation: what was sent stays as it was, what is new passes as it came.
@@ -222,6 +343,32 @@ fn a_store_that_fails_between_turns_moves_nothing() {
         for slot in outbound.receipt.slots.iter().filter(|slot| slot.fresh) {
             assert!(slot.compressor.is_empty(), "{slot:?}");
         }
+    }
+}
+
+/// A refused conversation is sent as it came whatever the store can say, by an engine that knows of the refusal.
+#[test]
+fn a_refusal_outlives_the_store() {
+    let folder = folder();
+    let path = folder.path().join("store.db");
+    let engine = Engine::new(Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap());
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let dialect = Dialect::AnthropicMessages;
+    let changed = |conversation: &Conversation| {
+        let before = request(conversation, dialect, conversation.len() - 1);
+        conversation.len() > 2 && send(&engine, &before, Mode::Standard).1.body.is_some()
+    };
+    let talks = std::iter::repeat_with(|| conversation().new_tree(runner).unwrap().current());
+    let talks: Vec<_> = talks.filter(changed).take(8).collect();
+    for talk in &talks {
+        engine.refused(&Scope::default(), &request(talk, dialect, talk.len() - 1));
+    }
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("ALTER TABLE renderings RENAME TO gone").unwrap();
+    for talk in &talks {
+        let (_, outbound) = send(&engine, &request(talk, dialect, talk.len()), Mode::Standard);
+        assert_eq!(outbound.body, None);
+        assert_eq!(outbound.receipt.slots.last().unwrap().reason, "refused");
     }
 }
 

@@ -210,3 +210,41 @@ fn model_names_of_every_shape_are_counted_somehow() {
         assert!(outbound.receipt.tokens_after < outbound.receipt.tokens_before, "{model}");
     }
 }
+
+/// T016
+#[test]
+fn a_pasted_log_becomes_shorter_and_the_question_behind_it_stays() {
+    let lines = log(5000);
+    assert!(lines.len() > 300_000);
+    let (before, question) = ("Here is what it printed:\n\n", "\nWhich worker was slow around request 4242, and why?");
+    let mut talk = Talk::new(Vec::new());
+    talk.question = json!(format!("{before}{lines}{question}"));
+    let request = talk.request();
+    let shown = sent(&engine(), &request, &always()).remove(0);
+    assert!(shown.starts_with(before) && shown.ends_with(question));
+    assert!(shown.len() < lines.len() / 2, "{} of {}", shown.len(), lines.len());
+    let alone = Policy { user_text: false, ..always() };
+    assert_eq!(sent(&engine(), &request, &alone), [request.slots()[0].text()]);
+}
+
+/// T026, T028: our tool takes no cache breakpoint, and all that the client has set are where they were.
+#[test]
+fn no_cache_breakpoint_is_added_or_moved() {
+    let mark = json!({"type": "ephemeral"});
+    let mut talk = Talk::new(vec![bash("journalctl", log(600))]);
+    talk.tools = json!([{"name": "Read"}, {"name": "Bash", "cache_control": mark}]);
+    talk.question = json!([{"type": "text", "text": "Why?", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]);
+    let mut body: Value = serde_json::from_slice(talk.request().body()).unwrap();
+    body["system"] =
+        json!([{"type": "text", "text": talk.system, "cache_control": {"type": "ephemeral", "scope": "global"}}]);
+    body["messages"][2]["content"][0]["cache_control"] = mark;
+    let request = parse(Dialect::AnthropicMessages, body.to_string());
+    let outbound = engine().prepare(&Scope::default(), &request, &always());
+    assert!(outbound.receipt.tool_offered && !outbound.receipt.slots.last().unwrap().handles.is_empty());
+    let mut sent: Value = serde_json::from_slice(&outbound.body.unwrap()).unwrap();
+    assert_eq!(sent.to_string().matches("cache_control").count(), 4);
+    let tool = sent["tools"].as_array_mut().unwrap().pop().unwrap();
+    assert!(tool["name"] == headroom_wire::TOOL_NAME && tool.get("cache_control").is_none());
+    sent["messages"][2]["content"][0]["content"] = body["messages"][2]["content"][0]["content"].clone();
+    assert_eq!(sent, body);
+}

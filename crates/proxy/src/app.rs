@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headroom::Engine;
 use tokio::sync::Semaphore;
@@ -8,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::Config;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
+use crate::room::Rooms;
 use crate::upstream::Upstream;
 
 /// The running proxy, as its requests see it.
@@ -18,5 +20,16 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) receipts: Receipts,
     /// One permit for each request that may be planned at once.
-    pub(crate) cpu: Semaphore,
+    pub(crate) cpu: Arc<Semaphore>,
+    /// Memory for request bodies.
+    pub(crate) rooms: Rooms,
+}
+
+/// How long work behind a request's back may hold up its answer. An undisturbed store takes a few milliseconds.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Does store work that the client's next request should find done. Waits for it, but not long: a slow store must not hold up
+/// an answer.
+pub(crate) async fn soon(work: impl FnOnce() + Send + 'static) {
+    let _ = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await;
 }

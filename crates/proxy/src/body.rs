@@ -9,13 +9,53 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::passing::Passing;
+use crate::prepare::Unread;
 use crate::refusal::Refusal;
+use crate::room::Room;
 
 /// Encodings on top of each other that are undone. Nobody sends more than two.
 const MAX_LAYERS: usize = 4;
 
 /// A zstd window of 128 MiB, the largest a decoder has to support; a frame that asks for more counts as corrupt.
 const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// The body of a request, as far as it is worth reading.
+pub(crate) enum Taken {
+    /// All of it, and the room it takes.
+    Whole(Bytes, Room),
+    /// It is too long to be read, or there is no room for it now: the body is passed on as it comes.
+    Unread(Passing, Unread),
+}
+
+/// Reads a whole body where it is within `limit` bytes and there is room for it; otherwise gives it back to be passed on. `pause` bounds
+/// how long nothing may come.
+pub(crate) async fn take(
+    body: Incoming,
+    headers: &HeaderMap,
+    limit: usize,
+    pause: Duration,
+    room: Room,
+) -> Result<Taken, Refusal> {
+    let mut gathered = Gathered { announced: announced(headers), ..Gathered::default() };
+    if gathered.announced.is_some_and(|length| length > limit) {
+        return Ok(Taken::Unread(Passing::new([], body, room), Unread::TooLarge));
+    }
+    let mut body = body;
+    while let Some(data) = next(&mut body, pause).await? {
+        let length = gathered.len() + data.len();
+        let why = if length > limit {
+            Unread::TooLarge
+        } else if room.fits(length) {
+            gathered.add(data);
+            continue;
+        } else {
+            Unread::NoRoom
+        };
+        return Ok(Taken::Unread(Passing::new([gathered.into_bytes(), data], body, room), why));
+    }
+    Ok(Taken::Whole(gathered.into_bytes(), room))
+}
 
 /// Reads a whole body, within `limit` bytes and with no pause longer than `pause`.
 pub(crate) async fn read(
@@ -24,38 +64,69 @@ pub(crate) async fn read(
     limit: usize,
     pause: Duration,
 ) -> Result<Bytes, Refusal> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    let mut gathered = Gathered { announced: announced(headers), ..Gathered::default() };
+    if gathered.announced.is_some_and(|length| length > limit) {
         return Err(Refusal::TooLarge);
     }
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    loop {
-        let frame = match tokio::time::timeout(pause, body.frame()).await {
-            Err(_) => return Err(Refusal::BodyTimeout),
-            Ok(Some(Err(_))) => return Err(Refusal::BadBody),
-            Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        let length = first.as_ref().map_or(0, Bytes::len) + rest.len();
-        if length + data.len() > limit {
+    while let Some(data) = next(&mut body, pause).await? {
+        if gathered.len() + data.len() > limit {
             return Err(Refusal::TooLarge);
         }
-        match &first {
-            None => first = Some(data),
-            Some(head) => {
-                if rest.is_empty() {
-                    // What is announced is believed only up to a bound, so that a lie costs little memory.
-                    rest.reserve(announced.unwrap_or(0).min(1 << 20).max(head.len() + data.len()));
-                    rest.extend_from_slice(head);
-                    first = Some(Bytes::new());
+        gathered.add(data);
+    }
+    Ok(gathered.into_bytes())
+}
+
+/// The length that the client has announced.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The next piece of a body; `None` at its end.
+async fn next(body: &mut Incoming, pause: Duration) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        match tokio::time::timeout(pause, body.frame()).await {
+            Err(_) => return Err(Refusal::BodyTimeout),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(Refusal::BadBody),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
                 }
-                rest.extend_from_slice(&data);
             }
         }
     }
-    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+}
+
+/// The pieces of a body. Most come in one, which is then not copied.
+#[derive(Default)]
+struct Gathered {
+    announced: Option<usize>,
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn add(&mut self, data: Bytes) {
+        if self.len() == 0 {
+            self.first = data;
+            return;
+        }
+        if !self.first.is_empty() {
+            // What is announced is believed only up to a bound, so that a lie costs little memory.
+            self.joined.reserve(self.announced.unwrap_or(0).min(1 << 20).max(self.first.len() + data.len()));
+            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+    }
 }
 
 /// A body that can be looked into.

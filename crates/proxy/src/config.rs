@@ -23,8 +23,12 @@ pub struct Config {
     pub token: Option<Token>,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
     pub allowed_hosts: Vec<String>,
-    /// Bytes of a request body, as sent and as decoded. A larger one is refused with 413.
+    /// Bytes of a request body that are read. A larger one is passed on unread; one that only grows larger when it is decoded is
+    /// refused with 413, because nobody sends that in good faith.
     pub max_body_bytes: usize,
+    /// Bytes of request bodies that are held at once, all requests together. What finds no room is passed on unread. With its
+    /// decoded form, its index and its new body a request takes about three times its length.
+    pub held_bytes: usize,
     /// Time to connect to the provider.
     pub connect_timeout: Duration,
     /// Time in which the provider may send nothing at all. Longer than any client waits: clients decide, not the proxy.
@@ -49,6 +53,7 @@ impl Config {
             token: None,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,
+            held_bytes: 256 << 20,
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(30 * 60),
             body_timeout: Duration::from_secs(120),

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headroom_wire::Dialect;
+use headroom::Receipt;
+use headroom_wire::{Dialect, Turn};
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
+use reqwest::Url;
 
-use crate::app::App;
+use crate::app::{App, soon};
+use crate::body::{Taken, take};
 use crate::headers::{self, Sent};
 use crate::metrics::Metrics;
-use crate::prepare::{Prepared, as_it_came, prepare};
+use crate::prepare::{Prepared, passing, prepare, unread};
 use crate::receipts::fresh_id;
 use crate::refusal::Refusal;
 use crate::relay::{Body, Call, Filing, relay};
-use crate::{body, routes};
+use crate::room::Room;
+use crate::routes;
 
 /// A request of a known dialect: read, prepare, send, relay.
 pub(crate) async fn exchange(
@@ -25,39 +30,31 @@ pub(crate) async fn exchange(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     let at_ms = now_ms();
-    let raw = body::read(body, &head.headers, app.config.max_body_bytes, app.config.body_timeout).await?;
     let url = app.upstream.url(dialect, routes::target(head))?;
-    let mut prepared = prepare(&app, dialect, &head.headers, &raw).await?;
-
-    let mut outgoing = upstream_headers(head, prepared.sent);
-    let send = |headers, body: bytes::Bytes| app.upstream.send(head.method.clone(), url.clone(), headers, body.into());
-    let mut response = send(outgoing.clone(), prepared.body.clone()).await;
-
-    let mut replayed = false;
-    if prepared.changed && response.as_ref().is_ok_and(|response| refuses_the_body(response.status())) {
-        // Whatever the provider dislikes, it must not be our doing: the client gets its answer to its own bytes.
-        tracing::warn!(
-            status = response.as_ref().map_or(0, |r| r.status().as_u16()),
-            "a changed body was refused; sending the original"
-        );
-        Metrics::count(&app.metrics.replayed);
-        replayed = true;
-        prepared = Prepared { receipt: prepared.receipt, ..as_it_came(&app, dialect, &raw) };
-        prepared.receipt.bytes_out = raw.len() as u64;
-        prepared.receipt.tool_offered = false;
-        outgoing = upstream_headers(head, Sent::AsItCame);
-        response = send(outgoing.clone(), raw).await;
-    }
-
-    let Prepared { turn, mut receipt, .. } = prepared;
+    let way = Way { app: &app, dialect, head, url };
+    let config = &app.config;
+    let taken = take(body, &head.headers, config.max_body_bytes, config.body_timeout, app.rooms.enter()).await?;
+    let sent = match taken {
+        Taken::Whole(raw, room) => way.send_prepared(raw, Arc::new(room)).await?,
+        Taken::Unread(body, why) => {
+            Metrics::count(&app.metrics.unread);
+            let (turn, receipt) = unread(&app, dialect, body.size_hint().lower(), why);
+            let response = way.send(Sent::AsItCame, reqwest::Body::wrap(body)).await;
+            Exchanged { response, how: Sent::AsItCame, turn, receipt, room: None }
+        }
+    };
+    let Exchanged { response, how, turn, mut receipt, room } = sent;
     receipt.id = fresh_id(at_ms);
     receipt.at_ms = at_ms;
-    receipt.replayed_original = replayed;
     receipt.agent = agent(head);
     receipt.status = response.as_ref().map_or(0, |response| response.status().as_u16());
+    let (url, headers) = (way.url.clone(), way.headers(how));
     let mut filing = Filing::new(Arc::clone(&app), receipt);
     match response {
-        Ok(response) => Ok(relay(Call { app, url, headers: outgoing, turn, filing }, response).await),
+        Ok(response) => {
+            let client_id = head.headers.get(headers::CLIENT_ID).cloned();
+            Ok(relay(Call { app, url, headers, client_id, turn, filing, _room: room }, response).await)
+        }
         Err(refusal) => {
             Metrics::count(&app.metrics.upstream_failures);
             filing.finish();
@@ -66,15 +63,67 @@ pub(crate) async fn exchange(
     }
 }
 
+/// A request that was sent, and what came of it.
+struct Exchanged {
+    response: Result<Response<reqwest::Body>, Refusal>,
+    how: Sent,
+    turn: Turn,
+    receipt: Receipt,
+    /// Taken for as long as the turn holds the request.
+    room: Option<Arc<Room>>,
+}
+
+/// Where a request goes.
+struct Way<'a> {
+    app: &'a Arc<App>,
+    dialect: Dialect,
+    head: &'a Parts,
+    url: Url,
+}
+
+impl Way<'_> {
+    /// Prepares and sends a request; sends it again as it came if the provider refuses what was made of it.
+    async fn send_prepared(&self, raw: bytes::Bytes, room: Arc<Room>) -> Result<Exchanged, Refusal> {
+        let prepared = prepare(self.app, self.dialect, &self.head.headers, &raw, &room).await?;
+        let Prepared { body, sent, changed, turn, mut receipt } = prepared;
+        let response = self.send(sent, body).await;
+        let refused = response.as_ref().ok().map(Response::status).filter(|status| refuses_the_body(*status));
+        let Some((request, status)) = changed.zip(refused) else {
+            if let Some(status) = refused {
+                tracing::info!(status = status.as_u16(), origin = "client", "the client's own bytes were refused");
+            }
+            let room = receipt.tool_offered.then_some(room);
+            return Ok(Exchanged { response, how: sent, turn, receipt, room });
+        };
+        // Whatever the provider dislikes, it must not be our doing: the client gets its answer to its own bytes.
+        tracing::warn!(status = status.as_u16(), "a changed body was refused; sending the original");
+        Metrics::count(&self.app.metrics.replayed);
+        receipt.replayed_original = true;
+        receipt.bytes_out = raw.len() as u64;
+        receipt.tool_offered = false;
+        let response = self.send(Sent::AsItCame, raw).await;
+        if response.as_ref().is_ok_and(|response| response.status().is_success()) {
+            let app = Arc::clone(self.app);
+            soon(move || app.engine.refused(&app.config.scope, &request)).await;
+        }
+        Ok(Exchanged { response, how: Sent::AsItCame, turn: passing(self.dialect), receipt, room: None })
+    }
+
+    async fn send(&self, sent: Sent, body: impl Into<reqwest::Body>) -> Result<Response<reqwest::Body>, Refusal> {
+        let (method, url) = (self.head.method.clone(), self.url.clone());
+        self.app.upstream.send(method, url, self.headers(sent), body.into()).await
+    }
+
+    fn headers(&self, sent: Sent) -> HeaderMap {
+        let mut headers = headers::upstream(&self.head.headers, sent);
+        headers::unencoded(&mut headers);
+        headers
+    }
+}
+
 /// Statuses by which a provider says that it dislikes the body itself.
 fn refuses_the_body(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
-}
-
-fn upstream_headers(head: &Parts, sent: Sent) -> http::HeaderMap {
-    let mut headers = headers::upstream(&head.headers, sent);
-    headers::unencoded(&mut headers);
-    headers
 }
 
 /// The client's name for receipts: its `User-Agent`, at most 200 bytes of it.

@@ -12,8 +12,12 @@ pub(crate) const TOKEN: &str = "x-headroom-token";
 /// `1`: this request passes untouched.
 pub(crate) const BYPASS: &str = "x-headroom-bypass";
 
-/// Request id in our own answer header.
+/// The name of a request's receipt, in our answer.
 pub(crate) const ID: &str = "x-headroom-id";
+
+/// A client's own name for its request. It goes to the provider like any header, and back to the client unless the provider's answer
+/// has one.
+pub(crate) const CLIENT_ID: &str = "x-request-id";
 
 /// Headers that concern one connection only (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] =

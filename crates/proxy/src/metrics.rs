@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     pub(crate) upstream_failures: AtomicU64,
     /// Requests sent as they came because planning panicked or took too long.
     pub(crate) failed_open: AtomicU64,
+    /// Requests of a dialect passed on unread: too large, or no room for them.
+    pub(crate) unread: AtomicU64,
     /// Changed bodies that the provider refused and that were sent again as they came.
     pub(crate) replayed: AtomicU64,
     /// Answers cut off, by the provider or by the client.
@@ -78,6 +80,11 @@ impl Metrics {
             ("refused", "Requests refused by the proxy", value(&self.refused)),
             ("upstream_failures", "Requests without an answer from the provider", value(&self.upstream_failures)),
             ("failed_open", "Requests sent as they came because planning failed", value(&self.failed_open)),
+            (
+                "unread",
+                "Requests passed on unread because they were too large or memory was short",
+                value(&self.unread),
+            ),
             ("replayed", "Refused bodies that were sent again as they came", value(&self.replayed)),
             ("cut_off", "Answers cut off by the provider or the client", value(&self.cut_off)),
             ("receipts_dropped", "Receipts that could not be queued", value(&self.receipts_dropped)),

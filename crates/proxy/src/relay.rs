@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -18,10 +19,11 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use reqwest::Url;
 
-use crate::app::App;
-use crate::headers::{self, ID};
+use crate::app::{App, soon};
+use crate::headers::{self, CLIENT_ID, ID};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
+use crate::room::Room;
 
 /// What clients get.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
@@ -34,6 +36,9 @@ const WHOLE_BYTES: usize = 32 << 20;
 
 /// Most bytes of a provider's error that are shown to a client in the middle of its stream.
 const ERROR_BYTES: usize = 64 << 10;
+
+/// Time that the store has to give an original back. The model is told when it takes longer.
+const ANSWERING: Duration = Duration::from_secs(5);
 
 /// A body of these bytes.
 pub(crate) fn full(bytes: Bytes) -> Body {
@@ -51,8 +56,12 @@ pub(crate) struct Call {
     pub(crate) url: Url,
     /// The headers it was sent with.
     pub(crate) headers: HeaderMap,
+    /// The client's own name for the request.
+    pub(crate) client_id: Option<HeaderValue>,
     pub(crate) turn: Turn,
     pub(crate) filing: Filing,
+    /// What the turn holds takes room.
+    pub(crate) _room: Option<Arc<Room>>,
 }
 
 /// Hands an answer on.
@@ -63,6 +72,9 @@ pub(crate) async fn relay(mut call: Call, response: Response<reqwest::Body>) -> 
     *answer.headers_mut() = headers::downstream(&head.headers);
     if let Ok(id) = HeaderValue::from_str(call.filing.id()) {
         answer.headers_mut().insert(HeaderName::from_static(ID), id);
+    }
+    if let Some(id) = call.client_id.take() {
+        answer.headers_mut().entry(CLIENT_ID).or_insert(id);
     }
     let readable =
         head.status.is_success() && head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
@@ -292,7 +304,7 @@ impl Call {
             };
             calls.iter().map(answer).collect::<Vec<_>>()
         });
-        let answers = answered.await.unwrap_or_else(|_| {
+        let answers = tokio::time::timeout(ANSWERING, answered).await.ok().and_then(Result::ok).unwrap_or_else(|| {
             let text = "It cannot be read now. Work from what is shown, or produce it again.".to_owned();
             vec![Answer { text, is_error: true }; asked]
         });
@@ -300,11 +312,15 @@ impl Call {
         answers
     }
 
-    /// Keeps a hidden exchange for the client's next request.
+    /// Keeps a hidden exchange for the client's next request: in memory at once, in the store as soon as it can be had.
     async fn remember(&self, exchange: headroom_wire::Exchange) {
         let app = Arc::clone(&self.app);
+        app.engine.hold(&app.config.scope, &exchange);
         // The engine says in its log when it cannot be kept; the turn itself is not affected.
-        let _ = tokio::task::spawn_blocking(move || app.engine.remember(&app.config.scope, &exchange)).await;
+        soon(move || {
+            app.engine.remember(&app.config.scope, &exchange);
+        })
+        .await;
     }
 
     /// Sends the continuation of a turn.

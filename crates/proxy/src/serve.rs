@@ -18,6 +18,7 @@ use crate::Config;
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
+use crate::room::Rooms;
 use crate::routes::route;
 use crate::upstream::Upstream;
 
@@ -74,7 +75,9 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let metrics = Arc::new(Metrics::default());
     let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), Arc::clone(&metrics));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let app = Arc::new(App { config, engine, upstream, metrics, receipts, cpu: Semaphore::new(cores) });
+    let cpu = Arc::new(Semaphore::new(cores));
+    let rooms = Rooms::new(config.held_bytes);
+    let app = Arc::new(App { config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept(listener, app, writer, stopped));
     Ok(Running { addr, stop, accepting })

@@ -9,6 +9,7 @@ use crate::{Lineage, Rendering, StoredReceipt};
 pub struct Batch {
     pub(crate) originals: Vec<(Handle, String)>,
     pub(crate) renderings: Vec<(Lineage, Rendering)>,
+    pub(crate) superseding: Vec<(Lineage, Rendering)>,
     pub(crate) conversation: Option<Lineage>,
     pub(crate) exchanges: Vec<(Lineage, String)>,
     pub(crate) receipts: Vec<StoredReceipt>,
@@ -34,6 +35,12 @@ impl Batch {
         self.renderings.push((lineage, rendering));
     }
 
+    /// Files a rendering in place of the one under its lineage: the recorded step by which a conversation that cannot go on as it was
+    /// sent is sent another way from now on. What the earlier rendering referred to stays kept.
+    pub fn supersede(&mut self, lineage: Lineage, rendering: Rendering) {
+        self.superseding.push((lineage, rendering));
+    }
+
     /// Says which conversation (the lineage of its first slot) this batch continues. That keeps what the conversation refers to.
     pub fn continues(&mut self, conversation: Lineage) {
         self.conversation = Some(conversation);
@@ -53,6 +60,7 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.originals.is_empty()
             && self.renderings.is_empty()
+            && self.superseding.is_empty()
             && self.conversation.is_none()
             && self.exchanges.is_empty()
             && self.receipts.is_empty()

@@ -65,6 +65,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store is well and only refused an original: a batch without originals may still be written.
+    pub const fn is_about_originals(&self) -> bool {
+        matches!(self, Self::OverBudget { .. } | Self::Collision(_))
+    }
+
     /// For `map_err`: names what was attempted.
     pub(crate) fn access(what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| Self::Access { what, source }

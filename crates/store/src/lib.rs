@@ -47,6 +47,11 @@ impl Scope {
         Self { tenant: tenant.into(), project: project.into() }
     }
 
+    /// A fixed-size name for caches: equal for equal scopes, different for different ones.
+    pub fn digest(&self) -> Lineage {
+        Lineage::root(self.key().as_bytes())
+    }
+
     /// One unambiguous string for keys; neither name can forge another scope's key because the tenant's length is part of it.
     pub(crate) fn key(&self) -> String {
         format!("{}:{}/{}", self.tenant.len(), self.tenant, self.project)
@@ -199,6 +204,16 @@ impl Store {
     /// When the store cannot be read.
     pub fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
         each!(self, store => store.receipt(scope, id))
+    }
+
+    /// The oldest receipt whose document contains `text`. Reads the receipts one by one, so it takes time in proportion to how many
+    /// there are, but no memory.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        each!(self, store => store.receipt_with(scope, text))
     }
 
     /// Every receipt at or after `since_ms`, oldest first.

@@ -55,6 +55,9 @@ impl Memory {
                 free.insert(rendering);
             }
         }
+        for (lineage, rendering) in batch.superseding {
+            state.renderings.insert((scope.clone(), lineage), rendering);
+        }
         for (key, document) in batch.exchanges {
             state.exchanges.entry((scope.clone(), key)).or_insert(document);
         }
@@ -84,6 +87,10 @@ impl Memory {
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
         Ok(self.state().receipts.get(&(scope.clone(), id.to_owned())).cloned())
+    }
+
+    pub(crate) fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        Ok(self.receipts(scope, 0)?.into_iter().find(|receipt| receipt.document.contains(text)))
     }
 
     pub(crate) fn receipts(&self, scope: &Scope, since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {

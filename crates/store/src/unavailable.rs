@@ -49,6 +49,10 @@ impl Unavailable {
         self.refuse()
     }
 
+    pub(crate) fn receipt_with(&self, _scope: &Scope, _text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        self.refuse()
+    }
+
     pub(crate) fn receipts(&self, _scope: &Scope, _since_ms: u64) -> Result<Vec<StoredReceipt>, StoreError> {
         self.refuse()
     }

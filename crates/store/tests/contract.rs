@@ -79,6 +79,32 @@ fn the_first_rendering_of_a_lineage_stays() {
 }
 
 #[test]
+fn a_superseding_rendering_takes_the_place_and_what_the_earlier_one_named_stays_kept() {
+    each(|store| {
+        let (scope, lineage) = (Scope::default(), Lineage::root(b"x"));
+        let mut batch = Batch::at(1);
+        batch.continues(lineage);
+        let handle = batch.keep(store.handle_key(), "original");
+        batch.render(lineage, rendering("first", handle));
+        store.write(&scope, batch).unwrap();
+        for reason in [Reason::Refused, Reason::Deadline] {
+            let mut step = Batch::at(2);
+            step.continues(lineage);
+            step.supersede(lineage, Rendering::kept(reason));
+            store.write(&scope, step).unwrap();
+            let found = store.renderings(&scope, &[lineage]).unwrap();
+            assert_eq!(found[0].as_ref().map(|found| found.reason), Some(reason));
+            assert!(found[0].as_ref().is_some_and(|found| found.replacements.is_empty()));
+        }
+        let mut late = Batch::at(3);
+        late.render(lineage, rendering("late", handle));
+        store.write(&scope, late).unwrap();
+        assert_eq!(store.renderings(&scope, &[lineage]).unwrap()[0].as_ref().unwrap().reason, Reason::Deadline);
+        assert!(store.contains(&scope, handle).unwrap());
+    });
+}
+
+#[test]
 fn exchanges_and_receipts_are_found_again() {
     each(|store| {
         let (scope, key) = (Scope::default(), Lineage::root(b"call"));
@@ -93,6 +119,9 @@ fn exchanges_and_receipts_are_found_again() {
         assert_eq!(ids, ["r2", "r3"]);
         assert_eq!(store.receipt(&scope, "r1").unwrap().unwrap().at_ms, 10);
         assert_eq!(store.receipt(&scope, "r9").unwrap(), None);
+        assert_eq!(store.receipt_with(&scope, "{\"id\"").unwrap().unwrap().id, "r1", "the oldest");
+        assert_eq!(store.receipt_with(&scope, "\"r2\"").unwrap().unwrap().id, "r2");
+        assert_eq!(store.receipt_with(&scope, "%").unwrap(), None);
         assert_eq!(store.holdings().unwrap().receipts, 3);
     });
 }
@@ -137,6 +166,18 @@ fn two_stores_on_one_file_share_key_and_content_and_a_restart_changes_nothing() 
     drop((one, two));
     let again = sqlite(&path);
     assert_eq!(again.original(&Scope::default(), handle).unwrap().as_deref(), Some("text 7"));
+}
+
+#[test]
+fn a_closed_store_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = sqlite(&path);
+    let handle = keep(&store, &Scope::default(), "text");
+    assert!(store.contains(&Scope::default(), handle).unwrap());
+    drop(store);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["store.db"]);
 }
 
 #[cfg(unix)]
@@ -219,6 +260,29 @@ fn a_corrupt_a_foreign_and_a_newer_file_are_refused_in_words() {
     drop(sqlite(&path));
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     assert!(matches!(Store::open_sqlite(&path, &SqliteOptions::DEFAULT), Err(StoreError::Newer { found: 999, .. })));
+}
+
+/// T078: a file that may only be read still gives back what it holds. (Root may write everything; then nothing is tested.)
+#[test]
+fn a_file_that_may_only_be_read_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let handle = keep(&sqlite(&path), &Scope::default(), "text");
+    let mut rights = std::fs::metadata(&path).unwrap().permissions();
+    rights.set_readonly(true);
+    std::fs::set_permissions(&path, rights).unwrap();
+    if std::fs::OpenOptions::new().append(true).open(&path).is_ok() {
+        #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("this user may write a file without the right to");
+        }
+        return;
+    }
+    let store = sqlite(&path);
+    assert_eq!(store.original(&Scope::default(), handle).unwrap().as_deref(), Some("text"));
+    let error = store.write(&Scope::default(), filled()).unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+    assert!(store.check().is_err());
 }
 
 /// T078

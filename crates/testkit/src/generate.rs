@@ -92,6 +92,11 @@ impl Conversation {
         self.turns.is_empty()
     }
 
+    /// How many calls a turn makes.
+    pub fn calls(&self, turn: usize) -> usize {
+        self.turns[turn].len()
+    }
+
     /// The Anthropic request that carries the results of the first `turns` turns.
     pub fn anthropic(&self, turns: usize) -> String {
         let mut messages = vec![r#"{"role":"user","content":"Why does it fail?"}"#.to_owned()];

@@ -63,9 +63,10 @@ pub(crate) struct Count {
 }
 
 impl Exchange {
-    /// Under which to file it; one of the [`Request::exchange_keys`] of the requests that need it.
+    /// Under which to file it; one of the [`Request::exchange_keys`] of the requests that need it. Identifiers and texts repeat, so it
+    /// stands for the message together with everything said before it.
     pub fn key(&self) -> ContentHash {
-        ContentHash::from_bytes(self.key)
+        filing_key(&self.key, &self.lineage)
     }
 
     /// How many calls were hidden from the client.
@@ -109,12 +110,25 @@ impl Identity {
     }
 }
 
+/// The name of a message that is known by `key` and follows messages with this lineage.
+fn filing_key(key: &[u8; 32], lineage: &[u8; 32]) -> ContentHash {
+    ContentHash::from_bytes(*blake3::Hasher::new().update(key).update(lineage).finalize().as_bytes())
+}
+
 impl Request {
-    /// Keys of all exchanges that this request could need: one for each assistant message.
+    /// Keys of all exchanges that this request could need: one for each assistant message. Reads the messages up to the last of these.
     pub fn exchange_keys(&self) -> Vec<ContentHash> {
         let Some(document) = self.document() else { return Vec::new() };
-        let key = |message: &Message| self.identity(document, message)?.key();
-        self.messages().iter().filter_map(key).map(ContentHash::from_bytes).collect()
+        let last = self.messages().iter().rposition(|message| message.role == Role::Assistant);
+        let mut keys = Vec::new();
+        let mut lineage = blake3::Hasher::new();
+        for message in &self.messages()[..last.map_or(0, |last| last + 1)] {
+            if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
+                keys.push(filing_key(&key, lineage.finalize().as_bytes()));
+            }
+            self.dialect().protocol().digest(document, message, &mut lineage);
+        }
+        keys
     }
 
     /// Puts hidden exchanges back where they were. Exchanges that are not recognised insert nothing.

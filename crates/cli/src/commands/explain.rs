@@ -1,6 +1,6 @@
 //! `headroom explain`
 
-use headroom::{Engine, Handle, Reason, Receipt};
+use headroom::{Engine, Handle, Reason};
 use headroom_store::Scope;
 
 use crate::args::ExplainArgs;
@@ -10,20 +10,15 @@ use crate::out;
 pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
     let failed = |error: headroom_store::StoreError| CliError::Failed(error.to_string());
     let scope = Scope::default();
-    let receipts = match args.what.parse::<Handle>() {
-        Ok(handle) => {
-            let named = handle.to_string();
-            let all = engine.receipts(&scope, 0).map_err(failed)?;
-            let names = |receipt: &Receipt| receipt.slots.iter().any(|slot| slot.handles.contains(&named));
-            all.into_iter().find(names).into_iter().collect::<Vec<_>>()
-        }
-        Err(_) => engine.receipt(&scope, &args.what).map_err(failed)?.into_iter().collect(),
+    let receipt = match args.what.parse::<Handle>() {
+        Ok(handle) => engine.receipt_naming(&scope, handle),
+        Err(_) => engine.receipt(&scope, &args.what),
     };
-    let Some(receipt) = receipts.first() else {
+    let Some(receipt) = receipt.map_err(failed)? else {
         return Err(CliError::NotFound(format!("no request in this store has the id {0:?} or names {0:?}", args.what)));
     };
     if args.json {
-        return out::json(receipt);
+        return out::json(&receipt);
     }
     out::line(&format!(
         "request   {} ({}, {}, policy {})",
@@ -36,6 +31,9 @@ pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
     ))?;
     if receipt.tool_offered {
         out::line("tool      retrieve_original_content was added")?;
+    }
+    if !receipt.unread.is_empty() {
+        out::line(&format!("unread    sent as it came: {}", receipt.unread))?;
     }
     if receipt.replayed_original {
         out::line("replayed  the provider refused the changed body; the original was sent")?;

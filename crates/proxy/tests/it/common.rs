@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headroom::{Engine, Mode, Policy};
+use headroom::{Engine, Mode, Policy, Receipt};
 use headroom_proxy::{Config, Running, Upstreams, serve};
-use headroom_store::Store;
+use headroom_store::{Scope, Store};
 use headroom_testkit::http::{Answer, Reply, Upstream, send};
 use serde_json::{Value, json};
 
@@ -32,9 +32,13 @@ pub(crate) async fn pair_with(upstream: Upstream, change: impl FnOnce(&mut Confi
 
 /// A proxy on a store of the test's choice.
 pub(crate) async fn pair_on(upstream: Upstream, store: Store, change: impl FnOnce(&mut Config)) -> Pair {
+    pair_of(upstream, Engine::new(store), change).await
+}
+
+/// A proxy around an engine of the test's choice.
+pub(crate) async fn pair_of(upstream: Upstream, engine: Engine, change: impl FnOnce(&mut Config)) -> Pair {
     let mut config = config(&upstream);
     change(&mut config);
-    let engine = Engine::new(store);
     let proxy = serve(config, engine.clone()).await.unwrap();
     Pair { upstream, proxy, engine }
 }
@@ -52,6 +56,23 @@ impl Pair {
     /// Sends a JSON request.
     pub(crate) async fn post(&self, target: &str, body: &str) -> Answer {
         self.send("POST", target, &[("content-type", "application/json")], body.as_bytes()).await
+    }
+
+    /// The body of the last request that reached the provider.
+    pub(crate) fn last_sent(&self) -> String {
+        self.upstream.received().last().map(|request| request.text()).unwrap_or_default()
+    }
+
+    /// The receipts, once `count` of them are filed.
+    pub(crate) async fn receipts(&self, count: usize) -> Vec<Receipt> {
+        for _ in 0..200 {
+            let receipts = self.engine.receipts(&Scope::default(), 0).unwrap_or_default();
+            if receipts.len() >= count {
+                return receipts;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{count} receipts were not filed in four seconds");
     }
 
     pub(crate) async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -84,6 +105,22 @@ pub(crate) fn opening(result: &str) -> Vec<Value> {
         json!({"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_a", "name": "Bash", "input": {"command": "svc list --json"}}]}),
         json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_a", "content": result}]}),
     ]
+}
+
+/// A conversation after so many calls, each with a long result of its own.
+pub(crate) fn conversation(calls: usize) -> String {
+    let mut messages = vec![json!({"role": "user", "content": "Which service has failed?"})];
+    for n in 0..calls {
+        let id = format!("toolu_{n}");
+        messages.push(json!({"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "Bash", "input": {"command": format!("svc list --json --page {n}")}}]}));
+        messages.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": rows(300 + 10 * n)}]}));
+    }
+    claude(&json!(messages), false).to_string()
+}
+
+/// What stands in a body up to the end of its last message: a later turn must begin with it.
+pub(crate) fn prefix(body: &str) -> &str {
+    body.strip_suffix("]}").expect("messages come last")
 }
 
 /// The same for an OpenAI client.

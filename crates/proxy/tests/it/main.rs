@@ -1,8 +1,10 @@
 //! The proxy as its clients and its providers see it.
 
 mod common;
+mod faults;
 mod guard;
 mod pages;
 mod requests;
 mod retrieval;
+mod sessions;
 mod transport;

@@ -149,6 +149,29 @@ async fn a_refusal_of_unchanged_bytes_is_the_clients_to_see() {
     }
 }
 
+/// A request has two names: the client's own comes back as it is, ours is the receipt's.
+#[tokio::test]
+async fn an_answer_names_its_receipt_and_gives_the_clients_own_name_back() {
+    let theirs = Reply::json(200, OK).with("x-request-id", "the provider's");
+    let pair = pair(vec![Reply::json(200, OK), theirs, Reply::json(200, OK)]).await;
+    let body = claude(&json!(opening(&rows(400))), false).to_string();
+    let mut names = Vec::new();
+    for (given, expected) in
+        [(Some("Client Name;7"), Some("Client Name;7")), (Some("Client Name;7"), Some("the provider's")), (None, None)]
+    {
+        let headers: Vec<_> = given.map(|id| ("x-request-id", id)).into_iter().collect();
+        let answer = pair.send("POST", "/v1/messages", &headers, body.as_bytes()).await;
+        assert_eq!(answer.header("x-request-id"), expected);
+        assert_eq!(pair.upstream.received().pop().unwrap().header("x-request-id"), given);
+        names.push(answer.header("x-headroom-id").unwrap().to_owned());
+    }
+    let receipts = pair.receipts(3).await;
+    assert_eq!(receipts.iter().map(|receipt| receipt.id.clone()).collect::<Vec<_>>(), names);
+    let handle = handle_in(&pair.last_sent()).unwrap().parse().unwrap();
+    let first = pair.engine.receipt_naming(&headroom_store::Scope::default(), handle).unwrap().unwrap();
+    assert_eq!(first.id, names[0], "the request that left the text out first");
+}
+
 fn zstd(text: &str) -> Vec<u8> {
     zstd::encode_all(text.as_bytes(), 1).unwrap()
 }
@@ -190,7 +213,7 @@ async fn a_bomb_is_refused() {
     assert!(bomb.len() < 1 << 20);
     let answer = pair.send("POST", "/v1/messages", &[("content-encoding", "zstd")], &bomb).await;
     assert_eq!((answer.status, answer.json()["error"]["type"].as_str()), (413, Some("request_too_large")));
-    let answer = pair.send("POST", "/v1/messages", &[("content-length", "999999999")], b"{").await;
+    let answer = pair.send("POST", "/v1/compress", &[("content-length", "999999999")], b"{").await;
     assert_eq!(answer.status, 413, "an announced size is believed");
     assert!(pair.upstream.received().is_empty());
 }

@@ -1,11 +1,13 @@
 //! The model asks for what was left out, and the client never notices.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use headroom_store::{SqliteOptions, Store};
 use headroom_testkit::http::{Received, Reply, Upstream};
 use serde_json::{Value, json};
 
-use crate::common::{Pair, claude, gpt, handle_in, opening, pair_with, rows};
+use crate::common::{Pair, claude, gpt, handle_in, opening, pair_on, pair_with, rows};
 
 const TOOL: &str = headroom_wire::TOOL_NAME;
 
@@ -101,7 +103,7 @@ async fn a_retrieval_alone_is_answered_inside_the_clients_stream() {
     assert!(
         prefix.len() > 1000 && received[3].text().starts_with(&prefix.replace("\"stream\":true", "\"stream\":false"))
     );
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let receipts = pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap();
     assert_eq!((receipts[0].retrievals, receipts[0].retrieval_misses), (1, 0));
     assert_eq!(receipts[0].usage.unwrap().output_tokens, 20);
@@ -238,4 +240,108 @@ async fn an_openai_stream_is_spliced_the_same_way() {
     assert_eq!(later["messages"][4], continued["messages"][4]);
     assert_eq!(later["messages"][5], continued["messages"][5]);
     assert_eq!(later["messages"][6]["content"], "It runs.");
+}
+
+/// An OpenAI answer whose calls are numbered from zero: ours, then the client's.
+fn numbered(handle: &str, path: &str) -> Reply {
+    let call = |index: usize, name: &str, arguments: Value| json!({"id": format!("call_{index}"), "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
+    let calls = [
+        call(0, TOOL, json!({"content_id": handle, "json_path": path})),
+        call(1, "Bash", json!({"command": "uptime"})),
+    ];
+    let message = json!({"role": "assistant", "content": null, "tool_calls": calls});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "tool_calls"});
+    Reply::json(200, json!({"id": "c", "choices": [choice], "usage": {}}).to_string())
+}
+
+/// Servers that number calls from zero give two conversations the same identifiers: each gets its own exchange back, from memory and
+/// after a restart.
+#[tokio::test]
+async fn conversations_with_equal_call_ids_keep_their_own_exchanges() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open_sqlite(&folder.path().join("store.db"), &SqliteOptions::DEFAULT).unwrap();
+    let upstream = || {
+        Upstream::answering(|received| {
+            let text = received.text();
+            let asked = text.contains("\"call_1\"");
+            let path = if text.contains("You are the first") { "$[111].name" } else { "$[222].name" };
+            if asked { Reply::json(200, "{}") } else { numbered(&handle_in(&text).unwrap_or_default(), path) }
+        })
+    };
+    let request = |who: &str| {
+        let mut request = gpt(&rows(400), false);
+        request["messages"][0]["content"] = json!(format!("You are the {who}. {}", "Be careful. ".repeat(3000)));
+        request
+    };
+    let later = |who: &str| {
+        let mut next = request(who);
+        next["messages"].as_array_mut().unwrap().extend([
+            json!({"role": "assistant", "content": null, "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "Bash", "arguments": "{\"command\":\"uptime\"}"}}]}),
+            json!({"role": "tool", "tool_call_id": "call_1", "content": "up 3 days"}),
+        ]);
+        next.to_string()
+    };
+    let mut sent: Vec<Vec<String>> = Vec::new();
+    for restarted in [false, true] {
+        let pair = pair_on(upstream().await, open(), |_| {}).await;
+        if !restarted {
+            for who in ["first", "second"] {
+                let seen = pair.post("/v1/chat/completions", &request(who).to_string()).await.text();
+                assert!(seen.contains("call_1") && !seen.contains("call_0"), "{seen}");
+            }
+        }
+        let mut bodies = Vec::new();
+        for (who, own, other) in [("first", "service-111", "service-222"), ("second", "service-222", "service-111")] {
+            pair.post("/v1/chat/completions", &later(who)).await;
+            let body: Value = serde_json::from_str(&pair.last_sent()).unwrap();
+            let calls = &body["messages"][4]["tool_calls"];
+            assert_eq!((&calls[0]["id"], &calls[1]["id"]), (&json!("call_0"), &json!("call_1")), "{who}, {restarted}");
+            let result = body["messages"][5]["content"].as_str().unwrap();
+            assert!(result.contains(own) && !result.contains(other), "{who}: {result}");
+            bodies.push(pair.last_sent());
+        }
+        sent.push(bodies);
+        pair.proxy.shutdown().await;
+    }
+    assert!(sent[0] == sent[1], "a restart moved bytes");
+}
+
+/// A store that is locked while the model looks something up does not hold up the end of its answer, and the next request has the
+/// exchange all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_store_does_not_hold_up_the_end_of_a_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap();
+    let other = Arc::new(Mutex::new(rusqlite::Connection::open(&path).unwrap()));
+    let (locker, turn) = (Arc::clone(&other), Mutex::new(0));
+    let upstream = Upstream::answering(move |received| {
+        let mut turn = turn.lock().unwrap();
+        *turn += 1;
+        match *turn {
+            1 => Reply::sse(&claude_stream(&[ask(&handle_in(&received.text()).unwrap())], "tool_use")),
+            2 => {
+                locker.lock().unwrap().execute_batch("BEGIN EXCLUSIVE").unwrap();
+                Reply::sse(&claude_stream(&[json!({"type": "text", "text": "It runs."})], "end_turn"))
+            }
+            _ => Reply::json(200, "{}"),
+        }
+    })
+    .await;
+    let pair = pair_on(upstream, store, |_| {}).await;
+    let mut messages = opening(&rows(400));
+    let answer = pair.post("/v1/messages", &claude(&json!(messages), true).to_string()).await;
+    assert!(answer.complete && answer.text().contains("It runs."));
+    let begun = pair.upstream.written().last().copied().unwrap();
+    let held = answer.arrivals.last().unwrap().0.saturating_duration_since(begun);
+    assert!(
+        held < Duration::from_millis(1000),
+        "held up for {held:?}, with a lock that takes two seconds to give up on"
+    );
+    messages.push(json!({"role": "assistant", "content": [{"type": "text", "text": "It runs."}]}));
+    messages.push(json!({"role": "user", "content": "thanks"}));
+    pair.post("/v1/messages", &claude(&json!(messages), false).to_string()).await;
+    let next: Value = serde_json::from_str(&pair.last_sent()).unwrap();
+    assert_eq!(next["messages"][3]["content"][0]["name"], TOOL, "the exchange is back");
+    other.lock().unwrap().execute_batch("ROLLBACK").unwrap();
 }

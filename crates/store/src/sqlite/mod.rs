@@ -44,8 +44,9 @@ pub struct Sqlite {
     path: PathBuf,
     options: SqliteOptions,
     key: HandleKey,
-    writer: Writer,
+    // Dropped before the writer, whose connection must be the last to close: only then does SQLite fold the log into the file.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
 }
 
 impl Sqlite {
@@ -163,6 +164,18 @@ impl Sqlite {
             connection
                 .prepare_cached("SELECT id, at_ms, document FROM receipts WHERE scope = ?1 AND id = ?2")?
                 .query_row(params![scope.key(), id], receipt_of)
+                .optional()
+        })
+    }
+
+    pub(crate) fn receipt_with(&self, scope: &Scope, text: &str) -> Result<Option<StoredReceipt>, StoreError> {
+        self.read("read receipts", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, at_ms, document FROM receipts WHERE scope = ?1 AND instr(document, ?2) > 0
+                     ORDER BY at_ms, id LIMIT 1",
+                )?
+                .query_row(params![scope.key(), text], receipt_of)
                 .optional()
         })
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use headroom_core::HandleKey;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior, params};
 
 use crate::StoreError;
 
@@ -16,13 +16,21 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<HandleKey, StoreError> {
     let open_error = |source| StoreError::Open { path: path.to_owned(), source };
     let known = MIGRATIONS.len() as i64;
+    if connection.is_readonly(MAIN_DB).map_err(open_error)? {
+        // What it holds can be given back; writing to it fails later, each time with its own message.
+        let found = version(connection).map_err(open_error)?;
+        if found > known {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known });
+        }
+        return kept_key(connection).map_err(open_error);
+    }
     // Takes effect only before the first table; an existing file keeps what it has.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(open_error)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(open_error)?;
     // What is deleted is overwritten, so that an erased text cannot be read from free pages.
     connection.pragma_update(None, "secure_delete", true).map_err(open_error)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(open_error)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open_error)?;
+    let found = version(&transaction).map_err(open_error)?;
     if found > known {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
@@ -38,9 +46,17 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<Handle
 /// The file's key; a new one comes from SQLite's own generator, which the operating system seeds.
 fn handle_key(connection: &Connection) -> rusqlite::Result<HandleKey> {
     connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('handle_key', randomblob(32))", [])?;
-    let bytes: [u8; 32] =
-        connection.query_row("SELECT value FROM meta WHERE name = 'handle_key'", [], |row| row.get(0))?;
-    Ok(HandleKey::from_bytes(bytes))
+    kept_key(connection)
+}
+
+fn kept_key(connection: &Connection) -> rusqlite::Result<HandleKey> {
+    let key = connection.query_row("SELECT value FROM meta WHERE name = 'handle_key'", [], |row| row.get(0))?;
+    Ok(HandleKey::from_bytes(key))
+}
+
+/// How many migrations the file has taken.
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Bytes that the originals take, kept up to date by every write so that no write has to add them up.

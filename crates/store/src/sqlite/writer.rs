@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use headroom_core::{ContentHash, Handle};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{clamp, collect, pack, schema};
 use crate::{Batch, Collected, Lineage, Rendering, StoreError};
@@ -120,6 +120,10 @@ fn write_group(connection: &mut Connection, budget: u64, group: Vec<Waiting>) {
                 let _ = waiting.reply.send(result);
             }
         }
+        Err(source) if group.len() > 1 && source.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            // One batch that found no room must not take the others with it.
+            group.into_iter().for_each(|waiting| write_group(connection, budget, vec![waiting]));
+        }
         Err(source) => {
             // rusqlite's error cannot be cloned, and every caller is owed one: the words are what matters here.
             let said = source.to_string();
@@ -150,10 +154,11 @@ fn transact(
     for waiting in group {
         let savepoint = transaction.savepoint()?;
         let result = write_batch(&savepoint, budget, &waiting.scope, &waiting.batch);
-        if result.is_ok() {
-            savepoint.commit()?;
-        } else {
-            savepoint.finish()?;
+        match result {
+            Ok(()) => savepoint.commit()?,
+            // A full disk, for one, ends the whole transaction, and the savepoint is gone with it.
+            Err(StoreError::Access { source, .. }) if savepoint.is_autocommit() => return Err(source),
+            Err(_) => savepoint.finish()?,
         }
         results.push(result);
     }
@@ -177,7 +182,13 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
     if batch.conversation.is_some() {
         touch(connection, scope, root, batch.now_ms).map_err(&access)?;
     }
-    for (lineage, rendering) in &batch.renderings {
+    for (lineage, _) in &batch.superseding {
+        connection
+            .prepare_cached("DELETE FROM renderings WHERE scope = ?1 AND lineage = ?2")
+            .and_then(|mut delete| delete.execute(params![scope, lineage.as_bytes()]))
+            .map_err(&access)?;
+    }
+    for (lineage, rendering) in batch.superseding.iter().chain(&batch.renderings) {
         render(connection, scope, root, *lineage, rendering).map_err(&access)?;
     }
     for (key, document) in &batch.exchanges {
@@ -264,4 +275,42 @@ pub(super) fn forget(transaction: &Transaction<'_>, scope: &str, handle: i64) ->
         .query_row(params![scope, handle], |row| row.get(0))
         .optional()
         .map(|freed| freed.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T078: the disk is full. SQLite says so in the middle of a transaction; what was written before stays, and the writer lives.
+    #[test]
+    fn a_full_disk_refuses_one_batch_and_harms_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let mut connection = Connection::open(&path).unwrap();
+        let key = schema::prepare(&mut connection, &path).unwrap();
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        connection.pragma_update(None, "max_page_count", pages + 8).unwrap();
+        let noise: String = (0..9000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        let batch = |text: &str| {
+            let mut batch = Batch::at(1);
+            batch.keep(&key, text);
+            batch
+        };
+        // Committed together, only the one that finds no room falls.
+        let (group, answers): (Vec<_>, Vec<_>) = ["a short text", &noise, "another"]
+            .map(|text| {
+                let (reply, answer) = sync_channel(1);
+                (Waiting { scope: "s".to_owned(), batch: Box::new(batch(text)), reply }, answer)
+            })
+            .into_iter()
+            .unzip();
+        write_group(&mut connection, u64::MAX, group);
+        let results: Vec<_> = answers.iter().map(|answer| answer.recv().unwrap()).collect();
+        let error = results[1].as_ref().unwrap_err();
+        assert!(error.to_string().contains("full") && !error.is_about_originals(), "{error}");
+        assert!(results[0].is_ok() && results[2].is_ok());
+        let writer = Writer::start(connection, u64::MAX).unwrap();
+        writer.write("s".to_owned(), batch("a third")).unwrap();
+        writer.check().unwrap();
+    }
 }
