@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod lines;
 mod log;
+pub mod prose;
 pub mod repeat;
 mod search;
 mod table;
@@ -30,4 +31,5 @@ pub static ALL: &[&dyn Compressor] = &[
     &command::CommandCompressor,
     &diff::DiffCompressor,
     &html::HtmlCompressor,
+    &prose::Kompress,
 ];
