@@ -42,7 +42,10 @@ pub fn tool_output() -> impl Strategy<Value = String> {
 fn json_rows(rows: usize, odd: usize) -> String {
     let row = |n: usize| {
         let state = if n % 17 == odd { "failed" } else { "running" };
-        format!("{{\"id\": {n}, \"name\": \"worker-{n}\", \"state\": \"{state}\", \"zone\": \"eu-west-1\", \"load\": {}.50}}", n % 7)
+        format!(
+            "{{\"id\": {n}, \"name\": \"worker-{n}\", \"state\": \"{state}\", \"zone\": \"eu-west-1\", \"load\": {}.50}}",
+            n % 7
+        )
     };
     format!("[{}]", (0..rows).map(row).collect::<Vec<_>>().join(", "))
 }
@@ -50,14 +53,18 @@ fn json_rows(rows: usize, odd: usize) -> String {
 fn log_lines(lines: usize, seed: u32) -> String {
     let line = |n: usize| match (n + seed as usize) % 23 {
         0 => format!("2024-05-01T10:00:{:02}Z ERROR db connection {n} refused code=0x80070005", n % 60),
-        rest => format!("2024-05-01T10:00:{:02}Z INFO worker-{} handled request {n} in {}ms", n % 60, rest % 4, n * 3 % 90),
+        rest => {
+            format!("2024-05-01T10:00:{:02}Z INFO worker-{} handled request {n} in {}ms", n % 60, rest % 4, n * 3 % 90)
+        }
     };
     (0..lines).map(|n| line(n) + "\n").collect()
 }
 
 /// Lines of one of a few files, numbered as `cat -n` does; views of one file overlap.
 fn file_view(file: usize, from: usize, lines: usize) -> String {
-    (from..from + lines).map(|n| format!("{n:>6}\tfn function_{n}_of_{file}(argument: usize) -> usize {{ argument + {n} }}\n")).collect()
+    (from..from + lines)
+        .map(|n| format!("{n:>6}\tfn function_{n}_of_{file}(argument: usize) -> usize {{ argument + {n} }}\n"))
+        .collect()
 }
 
 /// A conversation: instructions, a question, then turns of one or more tool calls and their results.
@@ -89,7 +96,11 @@ impl Conversation {
     pub fn anthropic(&self, turns: usize) -> String {
         let mut messages = vec![r#"{"role":"user","content":"Why does it fail?"}"#.to_owned()];
         for (turn, results) in self.turns[..turns].iter().enumerate() {
-            let call = |n: usize| format!(r#"{{"type":"tool_use","id":"t{turn}_{n}","name":"Bash","input":{{"command":"step {turn} {n}"}}}}"#);
+            let call = |n: usize| {
+                format!(
+                    r#"{{"type":"tool_use","id":"t{turn}_{n}","name":"Bash","input":{{"command":"step {turn} {n}"}}}}"#
+                )
+            };
             let result = |(n, text): (usize, &String)| {
                 format!(r#"{{"type":"tool_result","tool_use_id":"t{turn}_{n}","content":{}}}"#, quoted(text))
             };
@@ -113,7 +124,9 @@ impl Conversation {
         ];
         for (turn, results) in self.turns[..turns].iter().enumerate() {
             let call = |n: usize| {
-                format!(r#"{{"id":"t{turn}_{n}","type":"function","function":{{"name":"bash","arguments":"{{\"command\":\"step {turn} {n}\"}}"}}}}"#)
+                format!(
+                    r#"{{"id":"t{turn}_{n}","type":"function","function":{{"name":"bash","arguments":"{{\"command\":\"step {turn} {n}\"}}"}}}}"#
+                )
             };
             let calls: Vec<_> = (0..results.len()).map(call).collect();
             messages.push(format!(r#"{{"role":"assistant","content":null,"tool_calls":[{}]}}"#, calls.join(",")));
