@@ -66,8 +66,8 @@ pub(crate) struct ProxyArgs {
     /// Secret that clients must send in x-headroom-token
     #[arg(long, value_name = "SECRET")]
     pub(crate) token: Option<String>,
-    /// Whether the retrieval tool may be added to conversations: on, off
-    #[arg(long, value_name = "ON|OFF")]
+    /// When the retrieval tool is added to a conversation's tools: auto, always, never
+    #[arg(long, value_name = "WHEN")]
     pub(crate) retrieval: Option<String>,
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]

@@ -59,8 +59,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         key: "retrieval",
         variable: "HEADROOM_RETRIEVAL",
-        default: "on",
-        about: "Whether the retrieval tool may be added to a conversation; off means that nothing is left out: on, off",
+        default: "auto",
+        about: "When the retrieval tool is added to a conversation's tools; without it nothing is left out: auto, always, never",
     },
     OptionSpec {
         key: "deadline-ms",
@@ -144,7 +144,7 @@ impl Said {
         if let Some(path) = file {
             match read_file(path) {
                 Ok(said) => {
-                    values.extend(said.into_iter().map(|(key, value)| (key, (value, Origin::File(path.to_owned())))))
+                    values.extend(said.into_iter().map(|(key, value)| (key, (value, Origin::File(path.to_owned())))));
                 }
                 Err(found) => problems.extend(found),
             }
@@ -175,7 +175,7 @@ impl Said {
         let mut reader = Reader { said: self, problems: Vec::new() };
         let mut policy = Policy::of(reader.parsed::<Mode>("policy").unwrap_or(Mode::Standard));
         policy.user_text = reader.switch("user-text");
-        policy.offer_retrieval = reader.switch("retrieval");
+        policy.retrieval = reader.parsed("retrieval").unwrap_or(policy.retrieval);
         policy.deadline = std::time::Duration::from_millis(reader.parsed("deadline-ms").unwrap_or_default());
         let settings = Settings {
             listen: reader.parsed("listen"),

@@ -1,6 +1,6 @@
 //! Detection, and the compressors: one file or folder per kind of text.
 //!
-//! [`detect`] says what a text is; [`ALL`] lists the compressors; [`compress`] routes a segment to the one that accepts its kind
+//! [`detect()`] says what a text is; [`ALL`] lists the compressors; [`compress()`] routes a segment to the one that accepts its kind
 //! and weighs the result in tokens. Everything here is pure: no I/O, no clock, no randomness.
 
 mod command;

@@ -11,7 +11,7 @@ use crate::{Handle, Kind, Omission, Original, Segment};
 /// - *deterministic*: the same segment and goal give the same bytes on every machine, in every process;
 /// - *linear* in the length of the text;
 /// - *honest*: it leaves out only what it returns as an [`Omission`], marks each gap where it is, and keeps every kept unit
-///   byte for byte; with [`Goal::Exact`] it leaves out nothing and its decoder gives the input back.
+///   byte for byte; with [`Level::Exact`](crate::Level::Exact) it leaves out nothing and its decoder gives the input back.
 ///
 /// Whether the result is worth using (tokens saved, cost of the handle) is weighed by the engine, not here.
 pub trait Compressor: Sync {

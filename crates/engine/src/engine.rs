@@ -67,7 +67,7 @@ impl Engine {
 
     fn prepare_slots(&self, scope: &Arc<Scope>, request: &Request, policy: &Policy, started: Instant) -> Outbound {
         let lineages = plan::lineages(request);
-        let known = self.recall(scope, &lineages);
+        let known = self.recall(scope, request, &lineages);
         let late = || started.elapsed() > policy.deadline;
         let mut plan = plan::plan(request, &lineages, &known, policy, self.store().handle_key(), &late);
         self.commit(scope, &lineages, &mut plan);
@@ -86,14 +86,22 @@ impl Engine {
     }
 
     /// What was sent before: from memory, and from the store for what memory does not have.
-    fn recall(&self, scope: &Arc<Scope>, lineages: &Lineages) -> Known {
+    ///
+    /// Slots below the floor are never changed and the offer needs tools, so neither is asked for otherwise: a small request does
+    /// not touch the store.
+    fn recall(&self, scope: &Arc<Scope>, request: &Request, lineages: &Lineages) -> Known {
         let mut known = Known::new();
         let mut missing = Vec::new();
-        for lineage in lineages.slots.iter().chain([&lineages.conversation]) {
+        let slots = request.slots().iter().zip(&lineages.slots);
+        let sizeable = slots.filter(|(slot, _)| slot.text().len() >= plan::FLOOR_BYTES).map(|(_, lineage)| lineage);
+        for lineage in sizeable.chain(request.tools().map(|_| &lineages.conversation)) {
             match self.inner.memo.get(scope, *lineage) {
                 Some(rendering) => drop(known.insert(*lineage, Rendering::clone(&rendering))),
                 None => missing.push(*lineage),
             }
+        }
+        if missing.is_empty() {
+            return known;
         }
         match self.store().renderings(scope, &missing) {
             Ok(found) => {

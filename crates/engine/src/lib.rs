@@ -35,6 +35,6 @@ pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
 pub use engine::{Engine, Outbound};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
-pub use policy::{Mode, ParseModeError, Policy};
+pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Receipt, SlotReceipt, Usage};
 pub use text::{Level, TextResult, compress_text, compress_text_for};

@@ -7,17 +7,17 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, compress, split, view};
+use headroom_compress::{Outcome, compress, detect, split, view};
 use headroom_core::{Compressed, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::hints::Call;
-use crate::{Mode, Policy};
+use crate::{Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
-const FLOOR_BYTES: usize = 160;
+pub(crate) const FLOOR_BYTES: usize = 160;
 
 /// References must save at least this many tokens over the slot.
 const FLOOR_REPEAT: usize = 16;
@@ -197,7 +197,12 @@ fn decide_offer(
     }
     let first_slot = request.slots().first().map_or(0, Slot::message);
     let prefix = PrefixSize::of(request).up_to(first_slot);
-    let offer = policy.mode == Mode::Standard && policy.offer_retrieval && prefix >= OFFER_FROM_BYTES;
+    let wanted = match policy.retrieval {
+        Retrieval::Auto => prefix >= OFFER_FROM_BYTES,
+        Retrieval::Always => true,
+        Retrieval::Never => false,
+    };
+    let offer = policy.mode == Mode::Standard && wanted;
     let compressor = if offer { OFFER.to_owned() } else { String::new() };
     let rendering = Rendering { compressor, ..Rendering::kept(Reason::Policy) };
     (offer, Some((lineages.conversation, rendering)))
@@ -335,7 +340,9 @@ impl Planner<'_> {
         let repeated = self.repeat(call.label(), text);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let hints = call.hints(text, slot.is_error());
+        let mut hints = call.hints(text, slot.is_error());
+        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log.
+        hints.editable = hints.editable && detect(&Segment { text, hints }).kind != Kind::Log;
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(text, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));

@@ -42,6 +42,37 @@ pub struct ParseModeError {
     given: String,
 }
 
+/// When the retrieval tool is added to the tools of a conversation that has tools of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retrieval {
+    /// Where the conversation starts with enough instructions, tools and text that the definition is cheap beside them.
+    Auto,
+    /// In every conversation.
+    Always,
+    /// In none: nothing is left out then.
+    Never,
+}
+
+impl FromStr for Retrieval {
+    type Err = ParseRetrievalError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            other => Err(ParseRetrievalError { given: other.to_owned() }),
+        }
+    }
+}
+
+/// A word that does not say when to offer retrieval.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown value {given:?}; known: auto, always, never")]
+pub struct ParseRetrievalError {
+    given: String,
+}
+
 /// Everything that shapes a plan besides the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -49,8 +80,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Whether large payloads pasted into user text may be compressed; questions and instructions never are.
     pub user_text: bool,
-    /// Whether the retrieval tool may be added to a conversation's tools. Without it nothing is left out, only encoded.
-    pub offer_retrieval: bool,
+    /// When the retrieval tool is added to a conversation's tools. Without it nothing is left out, only encoded.
+    pub retrieval: Retrieval,
     /// Bytes of new text that one request may have compressed; the rest passes as it is.
     pub work_bytes: usize,
     /// Time that planning one request may take; what is not reached passes as it is, now and on every later turn.
@@ -60,6 +91,12 @@ pub struct Policy {
 impl Policy {
     /// The policy of a mode, with the defaults that every door starts from.
     pub const fn of(mode: Mode) -> Self {
-        Self { mode, user_text: true, offer_retrieval: true, work_bytes: 32 << 20, deadline: Duration::from_secs(2) }
+        Self {
+            mode,
+            user_text: true,
+            retrieval: Retrieval::Auto,
+            work_bytes: 32 << 20,
+            deadline: Duration::from_secs(2),
+        }
     }
 }

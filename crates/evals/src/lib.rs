@@ -12,4 +12,4 @@ mod session;
 
 pub use price::{PrefixCache, Prices};
 pub use replay::{Report, SessionReport, replay, total};
-pub use session::{Session, SessionError, load};
+pub use session::{Session, SessionError, load, parse_session};

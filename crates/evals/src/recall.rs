@@ -117,7 +117,9 @@ pub(crate) fn occurs(atom: &str, text: &str) -> bool {
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (opens, closes) = (word(atom.chars().next()), word(atom.chars().next_back()));
     text.match_indices(atom).any(|(at, _)| {
-        !(opens && word(text[..at].chars().next_back())) && !(closes && word(text[at + atom.len()..].chars().next()))
+        let runs_on_before = opens && word(text[..at].chars().next_back());
+        let runs_on_after = closes && word(text[at + atom.len()..].chars().next());
+        !runs_on_before && !runs_on_after
     })
 }
 

@@ -162,7 +162,7 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
         for (block, count) in direct.iter().zip(&direct_counts).skip(read_blocks) {
             match block.kind {
                 BlockKind::ToolResult => {
-                    results.push(Seen { text: block.text.clone(), tokens: *count, fetched: false })
+                    results.push(Seen { text: block.text.clone(), tokens: *count, fetched: false });
                 }
                 _ => {
                     words.push_str(&block.text);

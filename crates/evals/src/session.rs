@@ -82,12 +82,17 @@ pub fn load(path: &Path) -> Result<Vec<Session>, SessionError> {
             continue;
         }
         let refuse = |what: String| SessionError::Line { path: path.to_owned(), line: at + 1, what };
-        sessions.push(parse(&line).map_err(refuse)?);
+        sessions.push(parse_session(&line).map_err(refuse)?);
     }
     Ok(sessions)
 }
 
-fn parse(line: &str) -> Result<Session, String> {
+/// Reads one session from its JSON line.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with it.
+pub fn parse_session(line: &str) -> Result<Session, String> {
     let recorded: Recorded = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let dialect = match recorded.dialect.as_str() {
         "anthropic" => Dialect::AnthropicMessages,
@@ -135,7 +140,7 @@ impl Session {
         let instructions;
         match (&self.system, self.dialect) {
             (Some(system), Dialect::AnthropicMessages) => {
-                body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"))
+                body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"));
             }
             (Some(system), _) => {
                 instructions = format!("{{\"role\":\"system\",\"content\":{system}}}");

@@ -106,7 +106,7 @@ fn many_threads_storing_the_same_text_all_succeed_and_keep_it_once() {
                 threads.spawn(|| {
                     (0..20).for_each(|round| {
                         keep(store, &Scope::default(), &format!("text {round}"));
-                    })
+                    });
                 });
             }
         });

@@ -5,7 +5,8 @@
 //! that the model remembers what it read and the provider's prompt cache keeps its prefix.
 //!
 //! The place is found by the assistant message that the client did see: by the identifiers of its own tool calls in it, or
-//! else by its text together with everything said before. A message that is not recognised gets nothing, which is harmless.
+//! else by its text; in both cases together with everything said before. A message that is not recognised gets nothing, which
+//! is harmless; what another conversation retrieved would not be.
 
 use headroom_core::ContentHash;
 use serde::{Deserialize, Serialize};
@@ -21,10 +22,10 @@ pub struct Exchange {
     pub(crate) dialect: Dialect,
     /// Hash of the identity of the visible message.
     pub(crate) key: [u8; 32],
-    /// Hash of the messages before it; needed only when its identity is mere text.
-    pub(crate) lineage: Option<[u8; 32]>,
+    /// Hash of the messages before it. Text repeats, and so do identifiers: some servers count calls from zero in every answer.
+    pub(crate) lineage: [u8; 32],
     /// Visible items of the message: content blocks (Anthropic), tool calls (OpenAI).
-    pub(crate) shown: usize,
+    pub(crate) shown: Count,
     pub(crate) rounds: Vec<Round>,
 }
 
@@ -37,7 +38,7 @@ pub(crate) struct Round {
     pub(crate) aside: String,
     pub(crate) calls: Vec<HiddenCall>,
     /// Visible items of the message up to the end of this response.
-    pub(crate) shown: usize,
+    pub(crate) shown: Count,
     /// The results, as JSON.
     pub(crate) results: Vec<String>,
     /// The same response called the client's tools as well; then it is the last one.
@@ -48,9 +49,17 @@ pub(crate) struct Round {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HiddenCall {
     /// Visible items before it, counted over the whole message.
-    pub(crate) place: usize,
+    pub(crate) place: Count,
     /// The call as JSON.
     pub(crate) json: String,
+}
+
+/// A number of items of a message, counted twice: clients may drop thinking and empty text from older turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) all: usize,
+    /// Without thinking and empty text.
+    pub(crate) spoken: usize,
 }
 
 impl Exchange {
@@ -118,9 +127,7 @@ impl Request {
             if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
                 let before = *lineage.finalize().as_bytes();
                 let fits = |exchange: &Exchange| {
-                    exchange.dialect == self.dialect()
-                        && exchange.key == key
-                        && exchange.lineage.is_none_or(|lineage| lineage == before)
+                    exchange.dialect == self.dialect() && exchange.key == key && exchange.lineage == before
                 };
                 if let Some(found) = (0..exchanges.len()).find(|at| !used[*at] && fits(&exchanges[*at])) {
                     used[found] = true;

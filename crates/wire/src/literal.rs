@@ -35,7 +35,7 @@ impl Literal {
         &'a self,
         ranges: impl Iterator<Item = &'a Range<usize>> + 'a,
     ) -> impl Iterator<Item = Range<usize>> + 'a {
-        let mut walk = Walk { inner: &self.inner, raw: 0, decoded: 0 };
+        let mut walk = Walk { inner: &self.inner, length: self.text().len(), raw: 0, decoded: 0 };
         let escaped = self.decoded.is_some();
         ranges.map(move |range| {
             if !escaped {
@@ -55,6 +55,8 @@ fn plain(inner: &[u8]) -> &str {
 /// A walk along a literal that knows how much decoded text lies behind it.
 struct Walk<'a> {
     inner: &'a [u8],
+    /// Bytes of the whole text, decoded.
+    length: usize,
     raw: usize,
     decoded: usize,
 }
@@ -62,6 +64,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Goes on to the decoded offset `target` and gives the raw one.
     fn advance(&mut self, target: usize) -> usize {
+        if target == self.length {
+            // Most edits replace a whole text; its end needs no walk.
+            (self.raw, self.decoded) = (self.inner.len(), target);
+        }
         while self.decoded < target && self.raw < self.inner.len() {
             let run = plain_run(self.inner, self.raw) - self.raw;
             if run > 0 {

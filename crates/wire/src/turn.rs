@@ -16,7 +16,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, HiddenCall, Identity, Round};
+use crate::exchange::{Count, Exchange, HiddenCall, Identity, Round};
 use crate::protocol::Stream;
 use crate::request::{Insertion, Request};
 use crate::sse::{Frame, Framer};
@@ -100,6 +100,7 @@ pub struct Turn {
 struct Shown {
     text: String,
     items: Vec<String>,
+    count: Count,
 }
 
 /// What the model said in one response.
@@ -129,6 +130,8 @@ pub(crate) enum ItemKind {
     Theirs(String),
     /// No call that anybody has to answer.
     Other,
+    /// Thinking, which clients may drop from older turns.
+    Thinking,
     /// An empty block, which providers send and do not accept back.
     Empty,
 }
@@ -335,6 +338,7 @@ impl Turn {
             Some(Some(body)) => {
                 self.shown.text.push_str(&heard.text);
                 self.shown.items.extend(heard.visible().map(|item| item.json.clone()));
+                heard.visible().for_each(|item| self.shown.count.add(item));
                 self.earlier += std::mem::take(&mut self.current);
                 self.framer = Framer::default();
                 self.stream.next_response();
@@ -354,12 +358,12 @@ impl Turn {
     }
 
     fn round(&self, heard: &Heard, results: Vec<String>, mixed: bool) -> Round {
-        let mut place = self.shown.items.len();
+        let mut place = self.shown.count;
         let mut calls = Vec::new();
         for item in &heard.items {
             match item.kind {
                 ItemKind::Mine(_) => calls.push(HiddenCall { place, json: item.json.clone() }),
-                _ => place += 1,
+                _ => place.add(item),
             }
         }
         Round { text: heard.text.clone(), aside: heard.aside.clone(), calls, shown: place, results, mixed }
@@ -393,16 +397,18 @@ impl Turn {
             return None;
         }
         let ids: Vec<String> = heard.client_calls().map(str::to_owned).collect();
-        let (identity, lineage) = if ids.is_empty() {
-            (Identity::Text(format!("{}{}", self.shown.text, heard.text)), Some(self.request.lineage()))
+        let identity = if ids.is_empty() {
+            Identity::Text(format!("{}{}", self.shown.text, heard.text))
         } else {
-            (Identity::Calls(ids), None)
+            Identity::Calls(ids)
         };
+        let mut shown = self.shown.count;
+        heard.visible().for_each(|item| shown.add(item));
         Some(Exchange {
             dialect: self.request.dialect(),
             key: identity.key()?,
-            lineage,
-            shown: self.shown.items.len() + heard.visible().count(),
+            lineage: self.request.lineage(),
+            shown,
             rounds: self.rounds.clone(),
         })
     }
@@ -424,6 +430,16 @@ fn forward(out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
     out.clear();
     if !bytes.is_empty() {
         steps.push(Step::Forward(bytes));
+    }
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Counts one visible item more.
+    fn add(&mut self, item: &Item) {
+        self.all += 1;
+        self.spoken += usize::from(!matches!(item.kind, ItemKind::Thinking | ItemKind::Empty));
     }
 }
 

@@ -318,6 +318,47 @@ fn a_hidden_exchange_returns_in_every_later_request() {
     assert_eq!(reinserted(AnthropicMessages, &fewer, &outcome.exchanges), fewer);
 }
 
+/// T020: thinking stands where it stood while the client keeps it, and its absence later does not hide the place.
+#[test]
+fn a_client_may_drop_thinking_and_empty_text_from_older_turns() {
+    let thinking = |text: &str| json!({"type": "thinking", "thinking": text, "signature": "s"});
+    let outcome = stream(
+        AnthropicMessages,
+        &claude_request(),
+        &[
+            claude(&[thinking("one"), text("Look."), call(TOOL, "a", "1")], "tool_use", 1),
+            claude(&[thinking("two"), text(""), text("Done.")], "end_turn", 2),
+        ],
+    );
+    let restored = |content: Value| {
+        let said = json!({"role": "assistant", "content": content});
+        let later = next(&claude_request(), said, json!({"role": "user", "content": "x"}));
+        reinserted(AnthropicMessages, &later, &outcome.exchanges)["messages"].clone()
+    };
+    let whole = restored(json!([thinking("one"), text("Look."), thinking("two"), text(""), text("Done.")]));
+    assert_eq!(whole[1]["content"], json!([thinking("one"), text("Look."), call(TOOL, "a", "1")]));
+    assert_eq!(whole[3]["content"], json!([thinking("two"), text(""), text("Done.")]));
+    let fewer = restored(json!([text("Look."), text("Done.")]));
+    assert_eq!(fewer[1]["content"], json!([text("Look."), call(TOOL, "a", "1")]));
+    assert_eq!(fewer[3]["content"], json!([text("Done.")]));
+    // The same for a later exchange, whose lineage the earlier messages are.
+    let before = |content: Value| {
+        let said = json!({"role": "assistant", "content": content});
+        next(&claude_request(), said, json!({"role": "user", "content": "go on"}))
+    };
+    let (full, bare) = (before(json!([thinking("zero"), text(""), text("Hi.")])), before(json!([text("Hi.")])));
+    let second = stream(
+        AnthropicMessages,
+        &full,
+        &[claude(&[call(TOOL, "b", "2")], "tool_use", 1), claude(&[text("Yes.")], "end_turn", 2)],
+    );
+    let later = next(&bare, json!({"role": "assistant", "content": "Yes."}), json!({"role": "user", "content": "x"}));
+    let whole = reinserted(AnthropicMessages, &later, &second.exchanges);
+    assert_eq!(whole["messages"][3]["content"], json!([call(TOOL, "b", "2")]));
+    // Some thinking kept and some dropped: the place cannot be told, and nothing is inserted.
+    assert_eq!(restored(json!([thinking("one"), text("Look."), text("Done.")])).as_array().unwrap().len(), 3);
+}
+
 #[test]
 fn a_retrieval_before_any_text_returns_before_a_string() {
     let outcome = stream(
@@ -385,6 +426,22 @@ fn in_a_mixed_turn_the_client_gets_its_own_calls_only() {
         assert_eq!(results[2], text("hurry"));
         assert_eq!(whole["messages"].as_array().unwrap().len(), 3);
     }
+}
+
+/// Servers that count calls from zero give two conversations the same identifiers.
+#[test]
+fn what_another_conversation_retrieved_is_not_inserted() {
+    let blocks = [call(TOOL, "call_0", "hr_1"), call("Bash", "call_1", "ls")];
+    let outcome = stream(AnthropicMessages, &claude_request(), &[claude(&blocks, "tool_use", 3)]);
+    let answers =
+        json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "file"}]});
+    let shown = json!({"role": "assistant", "content": [blocks[1]]});
+    let own = next(&claude_request(), shown.clone(), answers.clone());
+    assert!(reinserted(AnthropicMessages, &own, &outcome.exchanges).to_string().contains("call_0"));
+    let mut other = claude_request();
+    other["messages"][0]["content"] = json!("Another question.");
+    let other = next(&other, shown, answers);
+    assert_eq!(reinserted(AnthropicMessages, &other, &outcome.exchanges), other);
 }
 
 #[test]

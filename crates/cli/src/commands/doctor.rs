@@ -1,4 +1,103 @@
-use crate::{args::JsonArgs, error::CliError, settings::Settings};
-pub(crate) fn run(_a: &JsonArgs, _s: &Settings) -> Result<(), CliError> {
-    Ok(())
+//! `headroom doctor`
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::args::JsonArgs;
+use crate::error::CliError;
+use crate::out;
+use crate::settings::Settings;
+
+/// Time that each connection attempt gets.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    found: String,
+    /// What to do next; empty when there is nothing to do.
+    next: String,
+}
+
+impl Finding {
+    fn new(check: &'static str, result: Result<String, (String, String)>) -> Self {
+        match result {
+            Ok(found) => Self { check, ok: true, found, next: String::new() },
+            Err((found, next)) => Self { check, ok: false, found, next },
+        }
+    }
+}
+
+pub(crate) fn run(args: &JsonArgs, settings: &Settings) -> Result<(), CliError> {
+    let findings = [
+        Finding::new("store", store(settings)),
+        Finding::new("proxy", proxy(settings)),
+        Finding::new("anthropic upstream", upstream(&settings.anthropic_upstream, "anthropic-upstream")),
+        Finding::new("openai upstream", upstream(&settings.openai_upstream, "openai-upstream")),
+    ];
+    if args.json {
+        out::json(&findings)?;
+    } else {
+        for Finding { check, ok, found, next } in &findings {
+            out::line(&format!("{:4} {check:20} {found}", if *ok { "ok" } else { "FAIL" }))?;
+            if !next.is_empty() {
+                out::line(&format!("     {:20} -> {next}", ""))?;
+            }
+        }
+    }
+    let failed = findings.iter().filter(|finding| !finding.ok).count();
+    if failed == 0 { Ok(()) } else { Err(CliError::Failed(format!("{failed} of {} checks failed", findings.len()))) }
+}
+
+fn store(settings: &Settings) -> Result<String, (String, String)> {
+    let next = || "name another place with --store, or mend the file's permissions".to_owned();
+    let store = crate::open(settings).map_err(|error| (error.to_string(), next()))?;
+    store.check().map_err(|error| (error.to_string(), next()))?;
+    let holdings = store.holdings().map_err(|error| (error.to_string(), next()))?;
+    Ok(format!("writable; {} originals, {} bytes stored", holdings.originals, holdings.stored_bytes))
+}
+
+/// Asks whatever listens on the configured address whether it is a ready Headroom.
+fn proxy(settings: &Settings) -> Result<String, (String, String)> {
+    let start = || "start it with `headroom proxy`".to_owned();
+    let Some(address) = settings.listen else { return Err(("no address".to_owned(), start())) };
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+        .map_err(|error| (format!("nothing answers on {address} ({error})"), start()))?;
+    let head = ask(&mut stream, &address).map_err(|error| (format!("{address} did not answer: {error}"), start()))?;
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(format!("ready on http://{address}")),
+        status => {
+            let status = status.unwrap_or("no status");
+            Err((
+                format!("{address} answered {status} to /readyz"),
+                "look at the proxy's log; another program may hold the port".to_owned(),
+            ))
+        }
+    }
+}
+
+/// The status line of `GET /readyz`.
+fn ask(stream: &mut TcpStream, address: &SocketAddr) -> std::io::Result<String> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut head = Vec::new();
+    stream.take(200).read_to_end(&mut head)?;
+    Ok(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned())
+}
+
+/// Whether a connection to the provider can be opened. Says nothing about keys: those are the client's.
+fn upstream(url: &str, option: &str) -> Result<String, (String, String)> {
+    let next = || format!("check the network, or set {option} to an address that can be reached");
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let port = if scheme == "http" { 80 } else { 443 };
+    let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
+    let mut addresses = named.to_socket_addrs().map_err(|error| (format!("{named}: {error}"), next()))?;
+    let address = addresses.next().ok_or_else(|| (format!("{named} has no address"), next()))?;
+    TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| (format!("{named}: {error}"), next()))?;
+    Ok(format!("{named} can be reached"))
 }

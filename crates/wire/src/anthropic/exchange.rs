@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Identity, Round};
+use crate::exchange::{Count, Exchange, ExchangePlace, Identity, Round};
 use crate::request::{Insertion, Message, Role};
 
 pub(crate) fn identity(document: &Document, message: &Message) -> Option<Identity> {
@@ -40,6 +40,10 @@ fn digest_content(document: &Document, content: usize, hasher: &mut blake3::Hash
     for block in document.elements(content) {
         let fields = document.fields(block, ["type", "text", "id", "tool_use_id", "content"]).unwrap_or_default();
         let [kind, text, id, result_of, content] = fields;
+        let thinks = kind.is_some_and(|kind| document.raw(kind).ends_with("thinking\""));
+        if thinks || text.is_some_and(|text| document.raw(text) == "\"\"") {
+            continue; // Clients drop these from older turns.
+        }
         for part in [kind, text, id, result_of].into_iter().flatten() {
             // The type of a text block is `"text"`, quoted; the string form above writes the same without quotes first.
             match document.raw(part) {
@@ -65,21 +69,28 @@ pub(crate) fn reinsert(place: &ExchangePlace<'_>, exchange: &Exchange) -> Option
     } else {
         (document.elements(content).map(|block| document.span(block)).collect(), span.start + 1..span.end - 1)
     };
-    if blocks.len() != exchange.shown {
+    let kind = |block| document.string_field(block, "type").unwrap_or_default();
+    let thinks = document.elements(content).any(|block| kind(block).ends_with("thinking"));
+    let count: fn(Count) -> usize = if blocks.len() == exchange.shown.all {
+        |count| count.all
+    } else if blocks.len() == exchange.shown.spoken && !thinks {
+        |count| count.spoken
+    } else {
         return None;
-    }
+    };
     let whole = document.raw(message.node);
     let cut = Cut {
         before: &whole[..inner.start - message.span.start],
         after: &whole[inner.end - message.span.start..],
         string: document.is_string(content),
     };
+    let blocks = Blocks { spans: &blocks, count };
     let mut insertions = Vec::new();
     for (index, round) in exchange.rounds.iter().enumerate() {
         let last = index + 1 == exchange.rounds.len();
         if round.mixed {
             mixed(place, &blocks, round, &mut insertions)?;
-        } else if round.shown < blocks.len() {
+        } else if count(round.shown) < blocks.spans.len() {
             alone(&cut, &blocks, round, &mut insertions)?;
         } else if last && !cut.string {
             // The model said nothing more after the answer.
@@ -92,6 +103,19 @@ pub(crate) fn reinsert(place: &ExchangePlace<'_>, exchange: &Exchange) -> Option
     Some(insertions)
 }
 
+/// The visible blocks of a message, and how they are counted.
+struct Blocks<'a> {
+    spans: &'a [Range<usize>],
+    count: fn(Count) -> usize,
+}
+
+impl Blocks<'_> {
+    /// The block that follows so many others.
+    fn after(&self, count: Count) -> Option<&Range<usize>> {
+        self.spans.get((self.count)(count))
+    }
+}
+
 /// How to end a message and begin it again, with all its other members.
 struct Cut<'a> {
     before: &'a str,
@@ -100,23 +124,24 @@ struct Cut<'a> {
 }
 
 /// A response of only hidden calls: the message is cut in two behind it, and the results go between.
-fn alone(cut: &Cut<'_>, blocks: &[Range<usize>], round: &Round, insertions: &mut Vec<Insertion>) -> Option<()> {
+fn alone(cut: &Cut<'_>, blocks: &Blocks<'_>, round: &Round, insertions: &mut Vec<Insertion>) -> Option<()> {
+    let (count, end) = (blocks.count, (blocks.count)(round.shown));
     let tail: Vec<&str> =
-        round.calls.iter().filter(|call| call.place == round.shown).map(|call| call.json.as_str()).collect();
+        round.calls.iter().filter(|call| count(call.place) == end).map(|call| call.json.as_str()).collect();
     let tail = tail.join(",");
     let (open, close) = if cut.string { ("[", "]") } else { ("", "") };
     let seam = format!("{}{},{},{}", close, cut.after, results(round), cut.before);
-    let next = blocks.get(round.shown)?;
+    let next = blocks.after(round.shown)?;
     if cut.string {
         // Only a response without visible blocks can stand before the one string; it opens a list of its own.
         insertions.push(Insertion::at(next.start, format!("{open}{tail}{seam}")));
-        return (round.shown == 0 && !tail.is_empty()).then_some(());
+        return (end == 0 && !tail.is_empty()).then_some(());
     }
-    for call in round.calls.iter().filter(|call| call.place < round.shown) {
-        insertions.push(Insertion::at(blocks.get(call.place)?.start, format!("{},", call.json)));
+    for call in round.calls.iter().filter(|call| count(call.place) < end) {
+        insertions.push(Insertion::at(blocks.after(call.place)?.start, format!("{},", call.json)));
     }
     if tail.is_empty() {
-        let range = blocks.get(round.shown.checked_sub(1)?)?.end..next.start;
+        let range = blocks.spans.get(end.checked_sub(1)?)?.end..next.start;
         insertions.push(Insertion { range, text: seam });
     } else {
         insertions.push(Insertion::at(next.start, format!("{tail}{seam}")));
@@ -125,12 +150,7 @@ fn alone(cut: &Cut<'_>, blocks: &[Range<usize>], round: &Round, insertions: &mut
 }
 
 /// A response that called the client's tools too: our calls join theirs, our results go first in the client's answer.
-fn mixed(
-    place: &ExchangePlace<'_>,
-    blocks: &[Range<usize>],
-    round: &Round,
-    insertions: &mut Vec<Insertion>,
-) -> Option<()> {
+fn mixed(place: &ExchangePlace<'_>, blocks: &Blocks<'_>, round: &Round, insertions: &mut Vec<Insertion>) -> Option<()> {
     let document = place.document;
     let answer = place.next().filter(|message| message.role == Role::User)?;
     let content = document.field(answer.node, "content")?;
@@ -150,11 +170,11 @@ fn mixed(
 }
 
 /// Our calls at their places among the blocks of one message.
-fn calls(blocks: &[Range<usize>], round: &Round, insertions: &mut Vec<Insertion>) -> Option<()> {
+fn calls(blocks: &Blocks<'_>, round: &Round, insertions: &mut Vec<Insertion>) -> Option<()> {
     for call in &round.calls {
-        insertions.push(match blocks.get(call.place) {
+        insertions.push(match blocks.after(call.place) {
             Some(next) => Insertion::at(next.start, format!("{},", call.json)),
-            None => Insertion::at(blocks.last()?.end, format!(",{}", call.json)),
+            None => Insertion::at(blocks.spans.last()?.end, format!(",{}", call.json)),
         });
     }
     Some(())

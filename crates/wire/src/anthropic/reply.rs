@@ -41,6 +41,7 @@ pub(super) fn item(document: &Document, block: Id) -> (Item, String) {
             ItemKind::Mine(Retrieval { id: string(id), arguments })
         }
         "tool_use" => ItemKind::Theirs(string(id)),
+        "thinking" | "redacted_thinking" => ItemKind::Thinking,
         "text" if string(text).is_empty() => ItemKind::Empty,
         _ => ItemKind::Other,
     };

@@ -49,7 +49,7 @@ pub(crate) fn reinsert(place: &ExchangePlace<'_>, exchange: &Exchange) -> Option
     let [content, calls] = document.fields(message.node, ["content", "tool_calls"])?;
     let calls: Vec<_> =
         calls.into_iter().flat_map(|calls| document.elements(calls)).map(|call| document.span(call)).collect();
-    if calls.len() != exchange.shown {
+    if calls.len() != exchange.shown.all {
         return None;
     }
     let mut insertions = Vec::new();
@@ -75,7 +75,7 @@ pub(crate) fn reinsert(place: &ExchangePlace<'_>, exchange: &Exchange) -> Option
 
     for round in exchange.rounds.iter().filter(|round| round.mixed) {
         for call in &round.calls {
-            insertions.push(match calls.get(call.place) {
+            insertions.push(match calls.get(call.place.all) {
                 Some(next) => Insertion::at(next.start, format!("{},", call.json)),
                 None => Insertion::at(calls.last()?.end, format!(",{}", call.json)),
             });
