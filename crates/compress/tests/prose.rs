@@ -227,23 +227,37 @@ fn texts_that_are_short_or_full_of_values_are_left_alone() {
     assert!(standard(&dense).compressed.is_none());
 }
 
+/// The best of a few runs.
+fn best(text: &str, query: Option<&str>, ratio: Option<f32>) -> Duration {
+    let run = |_| {
+        let start = Instant::now();
+        explain(text, query, ratio);
+        start.elapsed()
+    };
+    (0..3).map(run).min().expect("several runs")
+}
+
 #[test]
-fn time_grows_with_the_text() {
-    let text = |sentences: u32| -> String {
-        (0..sentences)
-            .map(|n| format!("Word{} follows word{} on day {n} of the voyage to the north. ", n % 977, n % 1409))
-            .collect()
-    };
-    let best = |text: &str| -> Duration {
-        let run = |_| {
-            let start = Instant::now();
-            explain(text, Some("Which word follows on day 17?"), Some(0.3));
-            start.elapsed()
-        };
-        (0..3).map(run).min().expect("several runs")
-    };
-    let (small, large) = (text(10_000), text(40_000));
-    let times: Vec<_> = (0..3).map(|_| (best(&small), best(&large))).collect();
-    println!("{times:?} for {} and {} bytes", small.len(), large.len());
-    assert!(times.iter().any(|(one, four)| *four < *one * 8 + Duration::from_millis(5)), "{times:?}");
+fn time_grows_with_the_text_whatever_it_looks_like() {
+    let repeated = |count: usize, sentence: &dyn Fn(usize) -> String| -> String { (0..count).map(sentence).collect() };
+    type Sentence = dyn Fn(usize) -> String;
+    let shapes: [(&str, &Sentence); 8] = [
+        ("words in turn", &|n| format!("Word{} follows word{} on day {n} of the voyage north. ", n % 977, n % 1409)),
+        ("one sentence for ever", &|_| "The ship carried grain to the island in the storm. ".to_owned()),
+        ("all share their words", &|n| format!("Harbour storm vessel grain island{n} closed. ")),
+        ("short sentences", &|_| "He left. ".to_owned()),
+        ("no sentence ends", &|n| format!("word{} ", n % 300)),
+        ("marks only", &|_| "?!.\"')] ".to_owned()),
+        ("no blanks", &|n| format!("これは第{n}章の短い文です。")),
+        ("lines that lean", &|n| format!("However, it is not {n}. ")),
+    ];
+    for (name, sentence) in shapes {
+        let (small, large) = (repeated(2_500, sentence), repeated(10_000, sentence));
+        for (query, ratio) in [(Some("Which vessel follows on day 17?"), Some(0.3)), (None, Some(0.5))] {
+            let times: Vec<_> = (0..2).map(|_| (best(&small, query, ratio), best(&large, query, ratio))).collect();
+            println!("{name}: {times:?} for {} and {} bytes", small.len(), large.len());
+            let is_linear = |(one, four): &(Duration, Duration)| *four < *one * 8 + Duration::from_millis(5);
+            assert!(times.iter().any(is_linear), "{name}: {times:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use headroom_core::{Compressed, Compressor, Goal, Kind, Omission, Original, Unit, gap_mark};
 
 use segment::{Role, Segment};
-use select::{Budget, Index};
+use select::{Budget, Index, Objective};
 
 pub use select::Why;
 
@@ -131,9 +131,10 @@ fn settle(
         Budget::Share(share) => share,
         Budget::Knee { .. } => 1.0,
     };
+    let objective = Objective::new(text, segments, index, query);
     let mut rounds = 3;
     loop {
-        let mut choice = select::choose(text, segments, index, query, pinned, budget);
+        let mut choice = select::choose(&objective, pinned, budget);
         bind_headings(text, segments, &mut choice.whys);
         fill_small_gaps(segments, &mut choice.whys);
         let kept: usize = segments

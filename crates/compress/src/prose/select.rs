@@ -1,12 +1,11 @@
 //! Scores, and the choice of segments under a budget.
 //!
 //! The objective is monotone and submodular: relevance to the query, and coverage of the text's concepts with diminishing returns.
-//! Greedy choice by gain for its length comes within a constant factor of the best choice, and repeats stop paying by
+//! Nearly greedy choice by gain for its length comes within a constant factor of the best choice, and repeats stop paying by
 //! themselves. Arithmetic uses only operations that IEEE 754 rounds the same way everywhere, so that every machine chooses
 //! alike.
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::grammar::{Lean, lean};
@@ -270,60 +269,67 @@ pub(super) struct Choice {
     pub(super) scores: Vec<f64>,
 }
 
+/// Levels of worth that candidates are sorted into, and how much lower each begins than the one before. The last holds all the rest.
+const LEVELS: usize = 96;
+const STEP: f64 = 0.93;
+
 /// Chooses the segments that stay. `pinned` ones stay whatever the budget says.
-pub(super) fn choose(
-    text: &str,
-    segments: &[Segment],
-    index: &Index,
-    query: Option<&str>,
-    pinned: &[bool],
-    budget: Budget,
-) -> Choice {
+///
+/// What a segment is worth falls as others are taken. Looking for the best again after every choice would cost the square of the
+/// text's length; instead candidates wait in levels of worth. A level is gone through once, from its best: a candidate that is still worth
+/// its level is taken, another moves down. So each is looked at once for each level at most, and what is chosen is worth at
+/// least [`STEP`] of the best that was left.
+pub(super) fn choose(objective: &Objective<'_>, pinned: &[bool], budget: Budget) -> Choice {
+    let segments = objective.segments;
     let total: usize = segments.iter().map(|segment| segment.range.len()).sum();
-    let mut state = State::new(text, segments, index, query);
+    let mut state = State::new(objective);
     for at in (0..segments.len()).filter(|at| pinned[*at]) {
         state.take(at, Why::Pinned);
     }
-    let mut heap: BinaryHeap<Candidate> =
-        (0..segments.len()).filter(|at| state.whys[*at].is_none()).map(|at| state.candidate(at)).collect();
     let (least, most) = match budget {
         Budget::Share(share) => (share, share),
         Budget::Knee { least, most } => (least, most),
     };
     let bytes = |share: f64| (share * total as f64) as usize;
+    let mut waiting = Waiting::of(
+        (0..segments.len()).filter(|at| state.whys[*at].is_none()).map(|at| Candidate { worth: state.worth(at), at }),
+    );
     // Each choice with the bytes that stay after it and the sum of gains so far.
     let mut steps: Vec<(usize, f64)> = vec![(state.bytes, 0.0)];
-    let mut order: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut order: Vec<Group> = vec![Group::default()];
     let mut gained = 0.0;
-    while let Some(candidate) = heap.pop() {
-        let at = candidate.at;
-        if state.whys[at].is_some() {
-            continue;
+    for level in 0..LEVELS {
+        for candidate in waiting.take(level) {
+            let at = candidate.at;
+            if state.whys[at].is_some() || state.bytes + segments[at].range.len() > bytes(most) {
+                continue;
+            }
+            let worth = state.worth(at);
+            if waiting.level(worth) > level {
+                waiting.add(Candidate { worth, at });
+                continue;
+            }
+            let group = state.group(at);
+            let cost: usize = group.members().map(|member| segments[member].range.len()).sum();
+            if state.bytes + cost > bytes(most) {
+                continue;
+            }
+            for member in group.members() {
+                let gain = state.gain(member);
+                gained += gain;
+                state.scores[member] = gain;
+                state.take(member, if member == at { Why::Chosen } else { Why::Bound });
+            }
+            steps.push((state.bytes, gained));
+            order.push(group);
         }
-        let fresh = state.candidate(at);
-        if heap.peek().is_some_and(|next| fresh < *next) && fresh.worth < candidate.worth {
-            heap.push(fresh);
-            continue;
-        }
-        let group = state.group(at);
-        let cost: usize = group.iter().map(|at| segments[*at].range.len()).sum();
-        if state.bytes + cost > bytes(most) {
-            continue;
-        }
-        for member in &group {
-            gained += state.gain(*member);
-            state.scores[*member] = state.gain(*member);
-            state.take(*member, if *member == at { Why::Chosen } else { Why::Bound });
-        }
-        steps.push((state.bytes, gained));
-        order.push(group);
     }
     let cut = if least < most { knee(&steps, bytes(least)) } else { steps.len() };
-    for at in order.into_iter().skip(cut).flatten() {
+    for at in order.iter().skip(cut).flat_map(Group::members) {
         state.whys[at] = None;
     }
     let dropped = |(at, why): (usize, &Option<Why>)| {
-        why.unwrap_or(if index.duplicates[at] { Why::Duplicate } else { Why::BelowCut })
+        why.unwrap_or(if objective.index.duplicates[at] { Why::Duplicate } else { Why::BelowCut })
     };
     Choice { whys: state.whys.iter().enumerate().map(dropped).collect(), scores: state.scores }
 }
@@ -344,22 +350,21 @@ fn knee(steps: &[(usize, f64)], least: usize) -> usize {
     best.max(enough) + 1
 }
 
-struct State<'a> {
+/// What is known about the choice before anything is chosen.
+pub(super) struct Objective<'a> {
     segments: &'a [Segment],
     index: &'a Index,
     /// Relevance squared over its sum, times lambda.
     relevance: Vec<f64>,
     /// For each term its weight over the sum of weights, times what lambda leaves.
     weights: Vec<f64>,
-    counts: Vec<u32>,
+    /// What a segment's gain is divided by: a power of its length.
+    lengths: Vec<f64>,
     leans: Vec<Lean>,
-    whys: Vec<Option<Why>>,
-    scores: Vec<f64>,
-    bytes: usize,
 }
 
-impl<'a> State<'a> {
-    fn new(text: &str, segments: &'a [Segment], index: &'a Index, query: Option<&str>) -> Self {
+impl<'a> Objective<'a> {
+    pub(super) fn new(text: &str, segments: &'a [Segment], index: &'a Index, query: Option<&str>) -> Self {
         let lambda = if query.is_some() { LAMBDA } else { 0.0 };
         let mut relevance = query.map_or_else(|| vec![0.0; segments.len()], |query| index.relevance(segments, query));
         relevance.iter_mut().for_each(|value| *value *= *value);
@@ -380,58 +385,155 @@ impl<'a> State<'a> {
             index,
             relevance,
             weights,
-            counts: vec![0; index.classes.len()],
+            lengths: segments.iter().map(|segment| length_power(segment.range.len())).collect(),
             leans: segments.iter().enumerate().map(lean_of).collect(),
-            whys: vec![None; segments.len()],
-            scores: vec![0.0; segments.len()],
+        }
+    }
+}
+
+/// The power 5/8 of a length in words, made of roots because these are exact.
+fn length_power(bytes: usize) -> f64 {
+    let words = bytes as f64 / 5.0 + 15.0;
+    words.sqrt() * words.sqrt().sqrt().sqrt()
+}
+
+struct State<'a> {
+    objective: &'a Objective<'a>,
+    counts: Vec<u32>,
+    /// What one more segment with the term would gain by it.
+    margins: Vec<f64>,
+    whys: Vec<Option<Why>>,
+    scores: Vec<f64>,
+    bytes: usize,
+}
+
+impl<'a> State<'a> {
+    fn new(objective: &'a Objective<'a>) -> Self {
+        Self {
+            objective,
+            counts: vec![0; objective.weights.len()],
+            margins: objective.weights.clone(),
+            whys: vec![None; objective.segments.len()],
+            scores: vec![0.0; objective.segments.len()],
             bytes: 0,
         }
     }
 
     /// What the objective grows by when the segment stays.
     fn gain(&self, at: usize) -> f64 {
-        let covered = |(term, _): &(u32, u32)| {
-            let count = f64::from(self.counts[*term as usize]);
-            self.weights[*term as usize] * ((count + 1.0).sqrt() - count.sqrt())
-        };
-        self.relevance[at] + self.index.terms_of(at).iter().map(covered).sum::<f64>()
+        let terms = self.objective.index.terms_of(at);
+        self.objective.relevance[at] + terms.iter().map(|(term, _)| self.margins[*term as usize]).sum::<f64>()
     }
 
     /// What the segment is worth for its length, with those that must stay with it.
-    fn candidate(&self, at: usize) -> Candidate {
-        let group = self.group(at);
-        let bytes: usize = group.iter().map(|member| self.segments[*member].range.len()).sum();
-        let words = bytes as f64 / 5.0 + 15.0;
-        // The power 5/8, made of roots because these are exact.
-        let length = words.sqrt() * words.sqrt().sqrt().sqrt();
-        let redundant = if self.index.duplicates[at] { 0.1 } else { 1.0 };
-        let gain: f64 = group.iter().map(|member| self.gain(*member)).sum();
-        Candidate { worth: redundant * gain / length, at }
+    fn worth(&self, at: usize) -> f64 {
+        let objective = self.objective;
+        let stands_alone = objective.leans[at] == Lean::No && objective.leans.get(at + 1) != Some(&Lean::Both);
+        let (gain, length) = if stands_alone {
+            (self.gain(at), objective.lengths[at])
+        } else {
+            let group = self.group(at);
+            let bytes = group.members().map(|member| objective.segments[member].range.len()).sum();
+            (group.members().map(|member| self.gain(member)).sum(), length_power(bytes))
+        };
+        let redundant = if objective.index.duplicates[at] { 0.1 } else { 1.0 };
+        redundant * gain / length
     }
 
     /// The segment and those that must stay with it, and do not yet.
-    fn group(&self, at: usize) -> Vec<usize> {
-        let mut group = vec![at];
+    fn group(&self, at: usize) -> Group {
+        let leans = &self.objective.leans;
+        let mut group = Group::default();
+        let mut add = |member: usize| {
+            if self.whys[member].is_none() {
+                group.add(member);
+            }
+        };
+        add(at);
         let mut first = at;
-        while self.leans[first] != Lean::No && at - first < 2 {
+        while leans[first] != Lean::No && at - first < 2 {
             first -= 1;
-            group.push(first);
+            add(first);
         }
-        let next = at + 1;
-        if self.leans.get(next) == Some(&Lean::Both) {
-            group.push(next);
+        if leans.get(at + 1) == Some(&Lean::Both) {
+            add(at + 1);
         }
-        group.retain(|member| self.whys[*member].is_none());
         group
     }
 
     fn take(&mut self, at: usize, why: Why) {
         self.whys[at] = Some(why);
-        self.bytes += self.segments[at].range.len();
-        for (term, _) in self.index.terms_of(at) {
-            self.counts[*term as usize] += 1;
+        self.bytes += self.objective.segments[at].range.len();
+        for (term, _) in self.objective.index.terms_of(at) {
+            let term = *term as usize;
+            self.counts[term] += 1;
+            let count = f64::from(self.counts[term]);
+            self.margins[term] = self.objective.weights[term] * ((count + 1.0).sqrt() - count.sqrt());
         }
     }
+}
+
+/// Segments that stay together: one, two that it leans on at most, and the next one if that takes it back.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    members: [usize; 4],
+    count: usize,
+}
+
+impl Group {
+    fn add(&mut self, member: usize) {
+        self.members[self.count] = member;
+        self.count += 1;
+    }
+
+    fn members(&self) -> impl Iterator<Item = usize> + use<> {
+        self.members.into_iter().take(self.count)
+    }
+}
+
+/// Candidates by levels of worth.
+struct Waiting {
+    /// Where each level ends, downwards.
+    ends: Vec<f64>,
+    levels: Vec<Vec<Candidate>>,
+}
+
+impl Waiting {
+    fn of(candidates: impl Iterator<Item = Candidate>) -> Self {
+        let candidates: Vec<Candidate> = candidates.collect();
+        let mut end = candidates.iter().map(|candidate| candidate.worth).fold(0.0, f64::max);
+        let mut ends = Vec::with_capacity(LEVELS - 1);
+        for _ in 1..LEVELS {
+            end *= STEP;
+            ends.push(end);
+        }
+        let mut waiting = Self { ends, levels: vec![Vec::new(); LEVELS] };
+        candidates.into_iter().for_each(|candidate| waiting.add(candidate));
+        waiting
+    }
+
+    fn level(&self, worth: f64) -> usize {
+        self.ends.partition_point(|end| *end > worth)
+    }
+
+    fn add(&mut self, candidate: Candidate) {
+        let level = self.level(candidate.worth);
+        self.levels[level].push(candidate);
+    }
+
+    /// The candidates of a level, the best first.
+    fn take(&mut self, level: usize) -> Vec<Candidate> {
+        let mut candidates = std::mem::take(&mut self.levels[level]);
+        candidates.sort_unstable_by(|a, b| b.worth.total_cmp(&a.worth).then(a.at.cmp(&b.at)));
+        candidates
+    }
+}
+
+/// A segment and its worth when it was last looked at.
+#[derive(Clone, Copy)]
+struct Candidate {
+    worth: f64,
+    at: usize,
 }
 
 fn scale(values: &mut [f64], to: f64) {
@@ -440,32 +542,6 @@ fn scale(values: &mut [f64], to: f64) {
         values.iter_mut().for_each(|value| *value *= to / sum);
     }
 }
-
-/// A segment and its worth when it was last looked at. Ties go to the earlier segment.
-struct Candidate {
-    worth: f64,
-    at: usize,
-}
-
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.worth.total_cmp(&other.worth).then(other.at.cmp(&self.at))
-    }
-}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Candidate {}
 
 #[cfg(test)]
 mod tests {
