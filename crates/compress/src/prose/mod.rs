@@ -25,9 +25,10 @@ const MIN_BYTES: usize = 6000;
 /// Without a budget from the caller, a text with more than this percentage pinned is left alone: it is not written to be skipped.
 const MAX_PINNED_PERCENT: usize = 60;
 
-/// Without a budget from the caller, this percentage and this many tokens must be saved.
+/// Without a budget from the caller, this percentage and this many bytes, about 200 tokens, must be saved. Tokens are counted where the
+/// result is weighed.
 const MIN_SAVED_PERCENT: usize = 15;
-const MIN_SAVED_TOKENS: usize = 200;
+const MIN_SAVED_BYTES: usize = 800;
 
 /// Without a budget from the caller, the share that stays lies between these.
 const KNEE: Budget = Budget::Knee { least: 0.25, most: 0.7 };
@@ -66,9 +67,9 @@ impl Compressor for Kompress {
             return None;
         }
         let compressed = compress_prose(input.text, None, None, original)?;
-        let before = goal.tokens.count(input.text);
-        let saved = before.saturating_sub(goal.tokens.count(&compressed.text));
-        (saved >= MIN_SAVED_TOKENS && saved * 100 >= before * MIN_SAVED_PERCENT).then_some(compressed)
+        let before = input.text.len();
+        let saved = before.saturating_sub(compressed.text.len());
+        (saved >= MIN_SAVED_BYTES && saved * 100 >= before * MIN_SAVED_PERCENT).then_some(compressed)
     }
 }
 

@@ -190,15 +190,28 @@ fn stem_length(word: &[u8]) -> usize {
 }
 
 fn is_stop_word(word: &str) -> bool {
-    if word.len() > 7 {
+    if word.len() > 7 || !word.is_ascii() {
         return false;
     }
-    let mut lower = [0_u8; 7];
-    for (to, from) in lower.iter_mut().zip(word.bytes()) {
-        *to = from.to_ascii_lowercase();
-    }
-    word.len() == 1 && word.is_ascii() || STOP_WORDS.binary_search(&&lower[..word.len()]).is_ok()
+    let packed = word.bytes().fold(0, |packed, byte| packed << 8 | u64::from(byte.to_ascii_lowercase()));
+    word.len() == 1 || PACKED_STOP_WORDS.binary_search(&(packed << (8 * (8 - word.len())))).is_ok()
 }
+
+/// The stop words as numbers in the same order: every word of a text is looked up here.
+const PACKED_STOP_WORDS: [u64; STOP_WORDS.len()] = {
+    let mut packed = [0; STOP_WORDS.len()];
+    let mut at = 0;
+    while at < packed.len() {
+        let mut place = 0;
+        while place < 8 {
+            let byte = if place < STOP_WORDS[at].len() { STOP_WORDS[at][place] } else { 0 };
+            packed[at] = packed[at] << 8 | byte as u64;
+            place += 1;
+        }
+        at += 1;
+    }
+    packed
+};
 
 const STOP_WORDS: &[&[u8]] = &[
     b"about", b"after", b"all", b"also", b"am", b"an", b"and", b"any", b"are", b"as", b"at", b"be", b"been", b"being",
@@ -239,7 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn stop_words_are_sorted() {
-        assert!(STOP_WORDS.is_sorted());
+    fn stop_words_are_sorted_and_found_in_any_case() {
+        assert!(STOP_WORDS.is_sorted() && PACKED_STOP_WORDS.is_sorted());
+        for word in STOP_WORDS.iter().map(|word| std::str::from_utf8(word).expect("ASCII")) {
+            assert!(is_stop_word(word) && is_stop_word(&word.to_uppercase()), "{word}");
+        }
+        assert!(!is_stop_word("abouts") && !is_stop_word("whichever") && !is_stop_word("é"));
     }
 }
