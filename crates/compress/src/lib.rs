@@ -18,7 +18,7 @@ pub mod view;
 mod weigh;
 
 pub use detect::{Detection, Piece, detect, split};
-pub use weigh::{Outcome, compress};
+pub use weigh::{Outcome, compress, compress_with};
 
 use headroom_core::Compressor;
 

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use headroom_code::CodeCompressor;
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, compress, detect, split, view};
+use headroom_compress::{Outcome, compress_with, detect, split, view};
 use headroom_core::{Compressed, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
@@ -341,8 +342,13 @@ impl Planner<'_> {
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
         let mut hints = call.hints(text, slot.is_error());
-        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log.
-        hints.editable = hints.editable && detect(&Segment { text, hints }).kind != Kind::Log;
+        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be edited wherever
+        // it comes from, except where a library of documents gave it.
+        hints.editable = match detect(&Segment { text, hints }).kind {
+            Kind::Log => false,
+            Kind::Code(_) => hints.editable || !call.asks_a_library(),
+            _ => hints.editable,
+        };
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(text, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
@@ -371,7 +377,7 @@ impl Planner<'_> {
         let original = Original::new(self.key, text);
         let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
         let level = if may_omit { Level::Standard { original: &original } } else { Level::Exact };
-        compress(&Segment { text, hints }, &Goal { level, tokens: &self.tokenizer })
+        compress_with(&[&CodeCompressor], &Segment { text, hints }, &Goal { level, tokens: &self.tokenizer })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.

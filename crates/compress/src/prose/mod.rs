@@ -66,7 +66,7 @@ impl Compressor for Kompress {
         if input.hints.editable || input.hints.is_error {
             return None;
         }
-        let compressed = compress_prose(input.text, None, None, original)?;
+        let compressed = compress_prose(input.text, input.hints.query, None, original)?;
         let before = input.text.len();
         let saved = before.saturating_sub(compressed.text.len());
         (saved >= MIN_SAVED_BYTES && saved * 100 >= before * MIN_SAVED_PERCENT).then_some(compressed)
