@@ -61,7 +61,7 @@ fn mark(kept: &mut [bool], definition: &Definition, lead: &Lead) {
     kept[start..start + definition.head].fill(true);
     if lead.rows.end == start {
         lead.attributes.iter().for_each(|attribute| kept[attribute.clone()].fill(true));
-        if definition.sort != Sort::Member && !definition.local {
+        if (definition.sort != Sort::Member || definition.head > 1) && !definition.local {
             lead.says.iter().for_each(|row| kept[*row] = true);
         }
     }

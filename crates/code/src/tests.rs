@@ -133,7 +133,7 @@ fn definitions(tree: &tree_sitter::Tree) -> Vec<usize> {
         "protocol",
         "union",
     ];
-    const NOT: [&str; 17] = [
+    const NOT: [&str; 18] = [
         "call",
         "invocation",
         "expression",
@@ -151,6 +151,7 @@ fn definitions(tree: &tree_sitter::Tree) -> Vec<usize> {
         "function_type",
         "alias",
         "lambda",
+        "preproc",
     ];
     fn visit(node: Node<'_>, found: &mut Vec<usize>) {
         let kind = node.kind();

@@ -13,10 +13,11 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
             letters += usize::from(c.is_alphabetic());
             written += usize::from(
                 c.is_alphabetic() || matches!(c, ' ' | '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '-' | '’'),
-            );
+            ) + usize::from(is_mark_without_blank(c));
             ends += usize::from(matches!(c, '。' | '！' | '？' | '؟' | '।'));
         }
-        for word in line.split_whitespace() {
+        for word in line.split(|c: char| c.is_whitespace() || is_mark_without_blank(c)).filter(|word| !word.is_empty())
+        {
             words += 1;
             let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
             plain += usize::from(
@@ -34,4 +35,9 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
         && written * 100 >= all * 90
         && plain * 100 >= words * 80
         && words <= ends * 60
+}
+
+/// The marks of scripts that put no blanks between words.
+const fn is_mark_without_blank(c: char) -> bool {
+    matches!(c, '、' | '。' | '，' | '！' | '？' | '「' | '」' | '『' | '』' | '（' | '）' | '；' | '：')
 }
