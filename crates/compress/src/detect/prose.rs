@@ -29,7 +29,10 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
         }
     }
     let long_words = all >= words * 3;
+    // Headings are few; more rows that begin like one are the comments of a file.
+    let hashes = sample.filled().filter(|line| line.trim_start().starts_with("# ")).count();
     ends >= 3
+        && hashes * 4 <= sample.filled().count()
         && long_words
         && letters * 100 >= all * 65
         && written * 100 >= all * 90
