@@ -71,7 +71,7 @@ pub(crate) static ALL: &[&Grammar] = &[
     &toml::GRAMMAR,
     #[cfg(feature = "typescript")]
     &typescript::GRAMMAR,
-    #[cfg(feature = "typescript")]
+    #[cfg(feature = "tsx")]
     &typescript::WITH_MARKUP,
     #[cfg(feature = "yaml")]
     &yaml::GRAMMAR,
