@@ -10,9 +10,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("headroom-core", &[]),
     ("headroom-tokens", &["headroom-core"]),
     ("headroom-compress", &["headroom-core", "headroom-tokens"]),
+    ("headroom-code", &["headroom-core"]),
     ("headroom-wire", &["headroom-core"]),
     ("headroom-store", &["headroom-core"]),
-    ("headroom", &["headroom-core", "headroom-tokens", "headroom-compress", "headroom-wire", "headroom-store"]),
+    (
+        "headroom",
+        &["headroom-core", "headroom-tokens", "headroom-compress", "headroom-code", "headroom-wire", "headroom-store"],
+    ),
     ("headroom-evals", &["headroom", "headroom-core", "headroom-store", "headroom-tokens", "headroom-wire"]),
     ("headroom-proxy", &["headroom", "headroom-core", "headroom-store", "headroom-wire"]),
     ("headroom-mcp", &["headroom", "headroom-store"]),
@@ -34,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do no I/O, and what would let them.
-const PURE: &[&str] = &["headroom-core", "headroom-tokens", "headroom-compress", "headroom-wire"];
+const PURE: &[&str] = &["headroom-core", "headroom-tokens", "headroom-compress", "headroom-code", "headroom-wire"];
 const IMPURE: &[&str] = &["tokio", "hyper", "axum", "reqwest", "rusqlite", "tracing-subscriber", "rand", "getrandom"];
 
 pub(crate) fn run(_arguments: &[String]) -> Result<(), String> {

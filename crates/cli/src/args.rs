@@ -92,6 +92,8 @@ pub(crate) struct McpArgs {
 pub(crate) enum Level {
     /// Only encodings that hold everything
     Lossless,
+    /// Comments and documentation of programs may be left out too; the original is kept
+    Light,
     /// Whole units may be left out; the original is kept
     Standard,
 }
@@ -113,6 +115,9 @@ pub(crate) struct CompressArgs {
     /// Exit code of that command
     #[arg(long, value_name = "CODE")]
     pub(crate) exit: Option<i32>,
+    /// What you are looking for, in words: names of functions that stay whole, the subject of a text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) query: Option<String>,
     /// How far to go
     #[arg(long, value_enum, default_value = "standard")]
     pub(crate) level: Level,

@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod lines;
 mod log;
+pub mod prose;
 pub mod repeat;
 mod search;
 mod table;
@@ -17,7 +18,7 @@ pub mod view;
 mod weigh;
 
 pub use detect::{Detection, Piece, detect, split};
-pub use weigh::{Outcome, compress};
+pub use weigh::{Outcome, compress, compress_with};
 
 use headroom_core::Compressor;
 
@@ -30,4 +31,5 @@ pub static ALL: &[&dyn Compressor] = &[
     &command::CommandCompressor,
     &diff::DiffCompressor,
     &html::HtmlCompressor,
+    &prose::Kompress,
 ];

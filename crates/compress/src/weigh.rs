@@ -1,6 +1,6 @@
 //! Routing one segment, and weighing what came back in tokens.
 
-use headroom_core::{Compressed, Compressor, Goal, Kind, Reason, Segment, Shape};
+use headroom_core::{Compressed, Compressor, Goal, Hints, Kind, Reason, Segment, Shape};
 
 use crate::{ALL, detect};
 
@@ -30,6 +30,11 @@ pub struct Outcome {
 
 /// Detects, compresses and weighs one segment. Total: with nothing to gain the outcome has no text.
 pub fn compress(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+    compress_with(&[], segment, goal)
+}
+
+/// [`compress`] with more compressors than [`ALL`]: those of crates that this one does not know.
+pub fn compress_with(more: &[&'static dyn Compressor], segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     if segment.text.len() < FLOOR_BYTES {
         let kind = segment.hints.kind.unwrap_or(Kind::Opaque);
         return Outcome { kind, compressor: None, compressed: None, reason: Reason::BelowFloor, tokens: (0, 0) };
@@ -42,7 +47,9 @@ pub fn compress(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
         reason,
         tokens,
     };
-    let Some(compressor) = ALL.iter().copied().find(|compressor| compressor.accepts(kind)) else {
+    // A compressor of several kinds learns here which it is.
+    let segment = &Segment { hints: Hints { kind: Some(kind), ..segment.hints }, ..*segment };
+    let Some(compressor) = ALL.iter().chain(more).copied().find(|compressor| compressor.accepts(kind)) else {
         return outcome(None, None, Reason::Opaque, (0, 0));
     };
     let Some(compressed) = compressor.compress(segment, goal) else {

@@ -1,7 +1,7 @@
 //! The literate golden cases: `corpus/cases/<kind>/*.md`.
 //!
 //! A case has a title, header lines (`kind: json` is what the text must be found to be; `tool:`, `command:`, `path:`,
-//! `exit:` become hints; `origin:` and `licence:` are for people), and sections with one fenced block each: `## input`,
+//! `exit:`, `query:` become hints; `level: light` asks for that level instead of the standard one; `origin:` and `licence:` are for people), and sections with one fenced block each: `## input`,
 //! `## exact`, `## standard`; then `## must survive` with one fact per `- ` line. A level that leaves the input alone says
 //! `(unchanged)`. `HEADROOM_BLESS=1` rewrites the two expected sections from what the code does now; the facts are never
 //! rewritten.
@@ -9,6 +9,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use headroom_code::CodeCompressor;
 use headroom_core::{Goal, Hints, Kind, Level, Original, Segment};
 use headroom_testkit::corpus;
 use headroom_testkit::laws::{self, KEY};
@@ -91,9 +92,14 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn run(case: &Case) -> (Kind, Option<String>, Option<String>) {
     let segment = Segment { text: &case.input, hints: hints(case) };
     let original = Original::new(&KEY, &case.input);
-    let at = |level| headroom_compress::compress(&segment, &Goal { level, tokens: &Tokenizer::O200k });
+    let at = |level| {
+        let goal = Goal { level, tokens: &Tokenizer::O200k };
+        headroom_compress::compress_with(&[&CodeCompressor], &segment, &goal)
+    };
     let exact = at(Level::Exact);
-    let standard = at(Level::Standard { original: &original });
+    let is_light = case.headers.iter().any(|(name, value)| name == "level" && value == "light");
+    let standard =
+        at(if is_light { Level::Light { original: &original } } else { Level::Standard { original: &original } });
     let text = |outcome: headroom_compress::Outcome| outcome.compressed.map(|compressed| compressed.text);
     (exact.kind, text(exact), text(standard))
 }
@@ -105,6 +111,7 @@ fn hints(case: &Case) -> Hints<'_> {
         command: header("command"),
         path: header("path"),
         exit_code: header("exit").and_then(|code| code.parse().ok()),
+        query: header("query"),
         ..Hints::NONE
     }
 }

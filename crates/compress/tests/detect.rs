@@ -48,3 +48,30 @@ fn malformed_texts_are_left_alone() {
         assert!(matches!(kind, Kind::Json | Kind::Opaque), "{}: {kind}", path.display());
     }
 }
+
+/// Code is recognised without its name, too; what is not recognised is left alone. Languages that share their words may be taken for each other.
+#[test]
+fn code_is_found_to_be_code() {
+    use headroom_core::Language::{Bash, C, CSharp, Cpp, Java, JavaScript, Kotlin, Swift, Toml, Tsx, TypeScript, Yaml};
+    let folder = corpus::repository().join("crates/code/tests/samples");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).expect("samples").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a text");
+        let name = entry.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let Ok(Kind::Code(is)) = format!("code:{name}").parse() else { panic!("{name} is no language") };
+        let kind = detect(&Segment::bare(&text)).kind;
+        let families: [&[headroom_core::Language]; 3] =
+            [&[C, Cpp], &[JavaScript, TypeScript, Tsx], &[Java, CSharp, Kotlin, Swift]];
+        let is_kin = |other| families.iter().any(|family| family.contains(&is) && family.contains(&other));
+        match kind {
+            Kind::Code(other) => {
+                assert!(other == is || is_kin(other), "{name} was taken for {}", other.name());
+                found += 1;
+            }
+            Kind::Opaque => {}
+            Kind::Command if matches!(is, Bash | Toml | Yaml) => {}
+            other => panic!("{name} was taken for {other}"),
+        }
+    }
+    assert!(found >= 12, "{found}");
+}

@@ -35,20 +35,26 @@ pub struct Goal<'a> {
 }
 
 impl<'a> Goal<'a> {
-    /// The original that omissions can be made from, if omitting is allowed at all.
+    /// The original that omissions can be made from, if any unit may be left out.
     pub fn original(&self) -> Option<&'a Original<'a>> {
         match self.level {
-            Level::Exact => None,
+            Level::Exact | Level::Light { .. } => None,
             Level::Standard { original } => Some(original),
         }
     }
 }
 
-/// Exact encodings only, or omissions as well.
+/// Exact encodings only, omissions of what has no effect, or omissions.
 #[derive(Clone, Copy, Debug)]
 pub enum Level<'a> {
     /// Only encodings whose decoder gives the input back.
     Exact,
+    /// Exact encodings, and omissions of what has no effect on what the text does: comments of a program. Other kinds of text know no
+    /// such part and are treated as at [`Level::Exact`].
+    Light {
+        /// What omissions are made from.
+        original: &'a Original<'a>,
+    },
     /// Whole units may be left out, because the original will be kept.
     Standard {
         /// What omissions are made from.

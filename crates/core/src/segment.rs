@@ -36,10 +36,21 @@ pub struct Hints<'a> {
     pub editable: bool,
     /// The caller said what it is; detection is skipped.
     pub kind: Option<Kind>,
+    /// What the reader is after, in words: what is near it is kept before the rest. Set only where it cannot change from one sending of the
+    /// text to the next.
+    pub query: Option<&'a str>,
 }
 
 impl Hints<'_> {
     /// Nothing is known.
-    pub const NONE: Self =
-        Self { tool: None, command: None, path: None, exit_code: None, is_error: false, editable: false, kind: None };
+    pub const NONE: Self = Self {
+        tool: None,
+        command: None,
+        path: None,
+        exit_code: None,
+        is_error: false,
+        editable: false,
+        kind: None,
+        query: None,
+    };
 }

@@ -10,7 +10,7 @@ use headroom_wire::{Exchange, Request, SlotRole};
 
 use crate::memo::Memo;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
-use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt};
+use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
 const MEMO_BYTES: usize = 16 << 20;
@@ -67,7 +67,7 @@ enum Recalled {
 impl Engine {
     /// An engine on a store.
     pub fn new(store: Store) -> Self {
-        Self::with_compress(store, headroom_compress::compress)
+        Self::with_compress(store, route::compress)
     }
 
     /// An engine whose compressors are replaced by a function, so that tests can make them fail or take their time.

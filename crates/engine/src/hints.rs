@@ -24,6 +24,13 @@ const PATH_KEYS: &[&str] = &[
 /// Words in a tool's name that say it shows a file.
 const READING_TOOLS: &[&str] = &["read", "view", "open", "cat", "show", "goto", "scroll", "editor"];
 
+/// Words in a tool's name that say it looks something up in a library of documents, which the agent cannot write to.
+const LIBRARY_TOOLS: &[&str] = &["docs", "documentation", "knowledge", "rag", "retrieve", "retrieval", "wiki"];
+
+/// Words in a tool's name that say it may be about the agent's own files.
+const WORKSPACE_TOOLS: &[&str] =
+    &["code", "codebase", "file", "files", "fs", "git", "repo", "repository", "workspace", "project"];
+
 /// Commands that print a file as it is.
 const READING_COMMANDS: &[&str] = &[
     "cat",
@@ -91,6 +98,19 @@ impl Call {
     /// How later references name its result: the file, or else the command.
     pub(crate) fn label(&self) -> &str {
         self.path.as_deref().or(self.command.as_deref()).or(self.tool.as_deref()).unwrap_or_default()
+    }
+
+    /// Whether the result comes from a library of documents by the name of the tool, and nothing speaks of a file or a command: code in it is
+    /// there to be read, not edited.
+    pub(crate) fn asks_a_library(&self) -> bool {
+        let has = |wanted: &[&str]| {
+            self.tool.as_deref().is_some_and(|tool| words_of(tool).any(|word| wanted.contains(&word.as_str())))
+        };
+        self.command.is_none()
+            && self.path.is_none()
+            && has(LIBRARY_TOOLS)
+            && !has(WORKSPACE_TOOLS)
+            && !has(READING_TOOLS)
     }
 
     /// Whether the call shows a file whose text may be quoted in an edit (T072). A pipe into something that transforms makes it a
@@ -199,6 +219,18 @@ mod tests {
             ("Read", "not json"),
         ] {
             check(tool, arguments, false);
+        }
+    }
+
+    #[test]
+    fn only_a_library_of_documents_gives_code_that_nobody_edits() {
+        let asks = |tool: &str, arguments: &str| Call::new(Some(tool), Some(arguments)).asks_a_library();
+        for tool in ["search_docs", "mcp__library__get-documentation", "retrieve", "knowledgeSearch"] {
+            assert!(asks(tool, r#"{"query":"how to open a cart"}"#), "{tool}");
+        }
+        assert!(!asks("search_docs", r#"{"path":"docs/a.md"}"#) && !asks("retrieve", r#"{"command":"x"}"#));
+        for tool in ["Bash", "codebase_docs", "retrieve_file", "git_docs", "search", "read_docs", "fetch"] {
+            assert!(!asks(tool, "{}"), "{tool}");
         }
     }
 

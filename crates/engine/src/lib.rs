@@ -29,6 +29,7 @@ mod memo;
 mod plan;
 mod policy;
 mod receipt;
+mod route;
 mod text;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};

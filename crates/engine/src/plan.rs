@@ -37,7 +37,7 @@ const CACHEABLE_BYTES: usize = 6_000;
 /// so the decision is the same on each.
 const OFFER_FROM_BYTES: usize = 24_000;
 
-/// What a text is compressed by: [`headroom_compress::compress`], but for tests of what happens when it fails.
+/// What a text is compressed by: [`route::compress`](crate::route::compress), but for tests of what happens when it fails.
 pub(crate) type Compress = fn(&Segment<'_>, &Goal<'_>) -> Outcome;
 
 /// Of which decision a rendering is.
@@ -481,8 +481,13 @@ impl Planner<'_> {
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
         let mut hints = call.hints(text, slot.is_error());
-        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log.
-        hints.editable = hints.editable && detect(&Segment { text, hints }).kind != Kind::Log;
+        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be
+        // edited wherever it comes from, except where a library of documents gave it.
+        hints.editable = match detect(&Segment { text, hints }).kind {
+            Kind::Log => false,
+            Kind::Code(_) => hints.editable || !call.asks_a_library(),
+            _ => hints.editable,
+        };
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));

@@ -1,17 +1,18 @@
 //! One text, shorter: what the library's `compress`, the command line and `POST /v1/compress` do.
 
-use headroom_compress::compress;
 use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segment};
 use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
-use crate::Engine;
+use crate::{Engine, route};
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Only encodings whose decoder gives the text back.
     Lossless,
+    /// What has no effect on what a text does may be left out too, comments of a program, if there is a store to keep the original in.
+    Light,
     /// Whole units may be left out, if there is a store to keep the original in.
     Standard,
 }
@@ -55,13 +56,15 @@ pub fn compress_text_for(
     level: Level,
     keep: Option<(&Engine, &Scope)>,
 ) -> TextResult {
-    let key = keep.filter(|_| level == Level::Standard).map(|(engine, _)| engine.store().handle_key());
+    let key = keep.filter(|_| level != Level::Lossless).map(|(engine, _)| engine.store().handle_key());
     let original = key.map(|key| Original::new(key, text));
     let level = match &original {
+        Some(original) if level == Level::Light => headroom_core::Level::Light { original },
         Some(original) => headroom_core::Level::Standard { original },
         None => headroom_core::Level::Exact,
     };
-    let outcome = compress(&Segment { text, hints }, &Goal { level, tokens: &tokenizer });
+    let goal = Goal { level, tokens: &tokenizer };
+    let outcome = route::compress(&Segment { text, hints }, &goal);
     let unchanged = |kind, compressor, reason| {
         let tokens = tokenizer.count(text);
         TextResult {

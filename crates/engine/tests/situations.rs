@@ -248,3 +248,32 @@ fn no_cache_breakpoint_is_added_or_moved() {
     sent["messages"][2]["content"][0]["content"] = body["messages"][2]["content"][0]["content"].clone();
     assert_eq!(sent, body);
 }
+
+/// Code is left as it is wherever an agent that edits may have it from; only what a library of documents gave is shortened.
+#[test]
+fn code_stays_as_it_is_unless_a_library_of_documents_gave_it() {
+    let code: String = (0..80)
+        .map(|n| {
+            format!(
+                "def step_{n}(cart, limit):\n    total = sum(line.price for line in cart.lines)\n    if total > limit:\n        raise ValueError(\"step {n} is too dear\")\n    return total\n\n\n"
+            )
+        })
+        .collect();
+    let calls = [
+        ("Bash", json!({"command": "git show HEAD:shop/cart.py"})),
+        ("Read", json!({"file_path": "shop/cart.py"})),
+        ("codebase_search", json!({"query": "where is the step taken"})),
+        ("search_docs", json!({"query": "how is a step taken"})),
+    ];
+    for (tool, input) in calls {
+        let engine = Engine::new(Store::memory());
+        let request = Talk::new(vec![(tool, input, code.clone())]).request();
+        let text = sent(&engine, &request, &always()).pop().unwrap();
+        if tool == "search_docs" {
+            assert!((0..80).all(|n| text.contains(&format!("def step_{n}(cart, limit):"))), "{text}");
+            assert!(text.len() * 2 < code.len() && find_marks(&text).count() == 1, "{text}");
+        } else {
+            assert_eq!(text, code, "{tool}");
+        }
+    }
+}

@@ -124,9 +124,10 @@ async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refus
     };
     let level = match question.level.as_deref() {
         None | Some("standard") => Level::Standard,
+        Some("light") => Level::Light,
         Some("lossless") => Level::Lossless,
         Some(other) => {
-            return Ok(Refusal::BadQuestion.explained(&format!("level {other:?}; known: lossless, standard")));
+            return Ok(Refusal::BadQuestion.explained(&format!("level {other:?}; known: lossless, light, standard")));
         }
     };
     let kind = match question.kind.as_deref().map(str::parse).transpose() {

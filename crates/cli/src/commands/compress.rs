@@ -45,11 +45,13 @@ pub(crate) fn run(args: &CompressArgs, open: impl FnOnce() -> Result<Engine, Cli
         path: name,
         exit_code: args.exit,
         kind: args.kind,
+        query: args.query.as_deref(),
         ..Hints::NONE
     };
     let scope = Scope::default();
     let result = match args.level {
         Level::Lossless => compress_text(text, hints, headroom::Level::Lossless, None),
+        Level::Light => compress_text(text, hints, headroom::Level::Light, Some((&open()?, &scope))),
         Level::Standard => compress_text(text, hints, headroom::Level::Standard, Some((&open()?, &scope))),
     };
     if !args.json {

@@ -13,10 +13,11 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
             letters += usize::from(c.is_alphabetic());
             written += usize::from(
                 c.is_alphabetic() || matches!(c, ' ' | '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '-' | '’'),
-            );
+            ) + usize::from(is_mark_without_blank(c));
             ends += usize::from(matches!(c, '。' | '！' | '？' | '؟' | '।'));
         }
-        for word in line.split_whitespace() {
+        for word in line.split(|c: char| c.is_whitespace() || is_mark_without_blank(c)).filter(|word| !word.is_empty())
+        {
             words += 1;
             let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
             plain += usize::from(
@@ -28,10 +29,18 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
         }
     }
     let long_words = all >= words * 3;
+    // Headings are few; more rows that begin like one are the comments of a file.
+    let hashes = sample.filled().filter(|line| line.trim_start().starts_with("# ")).count();
     ends >= 3
+        && hashes * 4 <= sample.filled().count()
         && long_words
         && letters * 100 >= all * 65
         && written * 100 >= all * 90
         && plain * 100 >= words * 80
         && words <= ends * 60
+}
+
+/// The marks of scripts that put no blanks between words.
+const fn is_mark_without_blank(c: char) -> bool {
+    matches!(c, '、' | '。' | '，' | '！' | '？' | '「' | '」' | '『' | '』' | '（' | '）' | '；' | '：')
 }

@@ -1,0 +1,125 @@
+//! Source code, shorter: skeletons and pruning.
+//!
+//! A text is parsed with the tree-sitter grammar of its language. [`Level::Light`] takes out what a program does not need
+//! (comments, documentation, imports that nothing names) and leaves a text that still parses; [`Level::Standard`] leaves the
+//! skeleton: every symbol with its signature, and the bodies away. Rows are shown byte for byte or not at all; where rows are missing a
+//! mark says which, so that the line number of every row that is shown follows.
+//!
+//! Both are omissions, made only from an [`Original`](headroom_core::Original). A text that does not parse cleanly, that an agent may edit, or
+//! that is longer than 1 MiB is left alone. Nothing is recursive in the text, and parsing is bounded in steps.
+//!
+//! ```
+//! use headroom_code::CodeCompressor;
+//! use headroom_core::{Compressor, Goal, HandleKey, Hints, Kind, Language, Level, Original, Segment};
+//!
+//! let text = "def area(width, height):\n    # A long comment on how areas are computed, and why\n    return width * height\n";
+//! let original = Original::new(&HandleKey::from_bytes([7; 32]), text);
+//! let goal = Goal { level: Level::Standard { original: &original }, tokens: &|text: &str| text.len() / 4 };
+//! let hints = Hints { kind: Some(Kind::Code(Language::Python)), ..Hints::NONE };
+//! let skeleton = CodeCompressor.compress(&Segment { text, hints }, &goal).unwrap().text;
+//! assert!(skeleton.starts_with("def area(width, height):\n    # [-2 lines 2-3]\n"));
+//! ```
+
+mod comments;
+mod languages;
+mod numbered;
+mod outline;
+mod parse;
+mod prune;
+mod rows;
+mod rules;
+mod skeleton;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use headroom_core::{Compressed, Compressor, Goal, Kind, Language, Level, Original, Segment};
+
+use languages::Grammar;
+use rows::Rows;
+
+/// The languages that this build can parse.
+pub fn languages() -> impl Iterator<Item = Language> {
+    languages::ALL.iter().map(|grammar| grammar.language)
+}
+
+/// The compressor of source code.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeCompressor;
+
+impl Compressor for CodeCompressor {
+    fn name(&self) -> &'static str {
+        "code"
+    }
+
+    fn accepts(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Code(language) if languages::of(language).is_some())
+    }
+
+    /// Needs the language in the hint for the kind: [`headroom_core::Hints::kind`].
+    fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
+        let hints = &segment.hints;
+        let Some(Kind::Code(language)) = hints.kind else { return None };
+        if hints.editable || hints.is_error {
+            return None;
+        }
+        let grammar = languages::of(language)?;
+        match goal.level {
+            Level::Exact => None,
+            Level::Light { original } => prune(segment.text, grammar, original),
+            Level::Standard { original } => {
+                let focus = hints.query.map(focus).unwrap_or_default();
+                skeleton(segment.text, grammar, &focus, original).or_else(|| prune(segment.text, grammar, original))
+            }
+        }
+    }
+}
+
+/// The names in what the reader asks for: everything that could be one.
+fn focus(query: &str) -> HashSet<&str> {
+    prune::words(query).collect()
+}
+
+fn skeleton(text: &str, grammar: &Grammar, focus: &HashSet<&str>, original: &Original<'_>) -> Option<Compressed> {
+    let source = numbered::source(text);
+    let rows = Rows::of(source.as_deref().unwrap_or(text));
+    let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
+    let kept = skeleton::keep(&outline, &rows, focus)?;
+    finish(text, &rows, kept, &|_| false, grammar, original)
+}
+
+fn prune(text: &str, grammar: &Grammar, original: &Original<'_>) -> Option<Compressed> {
+    let source = numbered::source(text);
+    let rows = Rows::of(source.as_deref().unwrap_or(text));
+    let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
+    let pruned = prune::keep(&outline, &rows);
+    let mut kept = pruned.kept.clone();
+    write::settle_gaps(&rows, &mut kept);
+    // What is left must parse as it did.
+    let (code, _) = write::write(&rows, &kept, &|row| pruned.inner[row], grammar.rules().mark, original);
+    let again = Rows::of(&code);
+    let errors = outline::outline(&parse::parse(&code, grammar)?, &again, grammar.rules())?.errors;
+    (errors <= outline.errors).then_some(())?;
+    finish(text, &rows, pruned.kept, &|row| pruned.inner[row], grammar, original)
+}
+
+/// Writes the rows that stay as the text has them, with their numbers if it has any.
+fn finish(
+    text: &str,
+    rows: &Rows<'_>,
+    mut kept: Vec<bool>,
+    inner: &dyn Fn(usize) -> bool,
+    grammar: &Grammar,
+    original: &Original<'_>,
+) -> Option<Compressed> {
+    write::settle_gaps(rows, &mut kept);
+    if kept.iter().all(|is_kept| *is_kept) {
+        return None;
+    }
+    let shown = Rows::of(text);
+    let (body, omissions) = write::write(&shown, &kept, inner, grammar.rules().mark, original);
+    Some(Compressed::omitting(body, original, omissions))
+}
