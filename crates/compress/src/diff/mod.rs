@@ -9,6 +9,8 @@ mod fold;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
+pub(crate) use exact::decode;
+
 use crate::lines;
 
 /// Shorter diffs are read line by line, often to be applied: they stay as they are.
@@ -31,7 +33,7 @@ impl Compressor for DiffCompressor {
             return None;
         }
         let text = segment.text;
-        let encode = |text: &str| exact::encode(text).filter(|encoded| exact::decode(encoded).as_deref() == Some(text));
+        let encode = |text: &str| exact::encode(text).filter(|encoded| decode(encoded).as_deref() == Some(text));
         let exact = || encode(text).map(Compressed::exact);
         let Some(original) = goal.original() else { return exact() };
         let lines = lines::split(text);

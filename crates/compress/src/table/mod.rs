@@ -94,7 +94,7 @@ fn exact(grid: &Grid<'_>, text: &str) -> Option<String> {
 }
 
 /// The text that was written compactly.
-fn decode(written: &str) -> Option<String> {
+pub(crate) fn decode(written: &str) -> Option<String> {
     compact::read(written).map(|grid| grid.render())
 }
 
