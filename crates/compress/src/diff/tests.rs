@@ -8,7 +8,7 @@ use super::*;
 
 fn reads_back(text: &str) {
     if let Some(encoded) = exact::encode(text) {
-        assert_eq!(exact::decode(&encoded).as_deref(), Some(text), "{encoded}");
+        assert_eq!(decode(&encoded).as_deref(), Some(text), "{encoded}");
     }
 }
 
@@ -36,7 +36,7 @@ fn diff(files: usize, hunks: usize) -> String {
 fn a_diff_reads_back_and_is_shorter() {
     let text = diff(5, 2);
     let encoded = exact::encode(&text).expect("an encoding");
-    assert_eq!(exact::decode(&encoded).as_deref(), Some(text.as_str()));
+    assert_eq!(decode(&encoded).as_deref(), Some(text.as_str()));
     assert!(
         encoded.contains("diff crates/app/src/file_0.rs\nindex 1234567..89abcde 100644\n@@ -10 +10 @@ fn f_0() {\n")
     );
