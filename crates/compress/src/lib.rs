@@ -29,10 +29,8 @@ pub fn decode(kind: Kind, written: &str) -> Option<String> {
         Kind::Json => json::decode(written),
         Kind::Table => table::decode(written),
         Kind::Diff => diff::decode(written),
-        Kind::Log | Kind::Search | Kind::Command => {
-            let decoders = [log::exact::decode, search::fold::decode, search::recursive::decode];
-            decoders.iter().find_map(|decode| decode(written))
-        }
+        Kind::Log | Kind::Search => search::decode(written),
+        Kind::Command => command::decode(written),
         _ => None,
     }
 }

@@ -8,6 +8,9 @@
 //! when_lines_match = ["^make\\[\\d+\\]: "]    # or: two lines of the output look like this (ours)
 //! strip_lines_matching = ["^make\\[\\d+\\]: (Entering|Leaving)"]
 //! pass_lines_matching = ["^PASS: "]          # success lines: left out whatever they are about (ours)
+//! pass_sections = [{ from = "^= PASSES =$", to = "^= " }]     # what belongs to successes, up to the line `to` (ours)
+//! guard_sections = [{ from = "^= FAILURES =$", to = "^= " }]  # where no series of alike lines is folded (ours)
+//! data = true                                # lines that are alike are data here, not steps (ours)
 //! keep_lines_matching = []                   # if not empty, only these are kept
 //! max_lines = 400                            # also head_lines, tail_lines
 //! [[tests.make]]
@@ -19,7 +22,7 @@
 //! Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
 //! `truncate_lines_at`) are read for what they say about noise: output that `match_output` sums up is noise but for the lines that match, a line
 //! that `replace` empties is noise. Nothing is printed that the command did not print, and a line that [`matters`](super::matter::matters)
-//! stays whatever a filter says, unless it is a success line.
+//! stays whatever a filter says, unless it is a success line; in a section of successes, a line that tells of a failure stays.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +30,7 @@ use std::fmt;
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
 
-use super::matter::matters;
+use super::matter::{is_failure, is_frame, matters};
 
 /// A set of filters, in the order they are tried.
 #[derive(Debug, Default)]
@@ -55,14 +58,30 @@ impl Filters {
         self.filters.extend(other.filters);
     }
 
-    /// Which lines (as seen) are no noise. Every filter that fits the command or the output has its say.
-    pub(crate) fn keep(&self, command: Option<&str>, lines: &[&str]) -> Vec<bool> {
-        let mut keep = vec![true; lines.len()];
+    /// What the filters say about lines (as seen). Every filter that fits the command or the output has its say.
+    pub(crate) fn judge(&self, command: Option<&str>, lines: &[&str]) -> Judgement {
+        let mut judgement =
+            Judgement { keep: vec![true; lines.len()], guarded: vec![false; lines.len()], steps: false };
+        let mut is_data = false;
         for filter in self.filters.iter().filter(|filter| filter.fits(command, lines)) {
-            filter.apply(lines, &mut keep);
+            filter.apply(lines, &mut judgement);
+            judgement.steps = true;
+            is_data |= filter.data;
         }
-        keep
+        judgement.steps &= !is_data;
+        judgement
     }
+}
+
+/// What filters say about the lines of an output.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// Which lines are no noise.
+    pub(crate) keep: Vec<bool>,
+    /// Which lines belong to failures, where even lines that are alike stay.
+    pub(crate) guarded: Vec<bool>,
+    /// Whether the output is known, and reports steps rather than data.
+    pub(crate) steps: bool,
 }
 
 /// A filter file that cannot be read.
@@ -96,12 +115,21 @@ struct Rules {
     when_lines_match: Vec<String>,
     strip_lines_matching: Vec<String>,
     pass_lines_matching: Vec<String>,
+    pass_sections: Vec<SectionRule>,
+    guard_sections: Vec<SectionRule>,
+    data: bool,
     keep_lines_matching: Vec<String>,
     replace: Vec<Replace>,
     match_output: Vec<MatchOutput>,
     head_lines: Option<usize>,
     tail_lines: Option<usize>,
     max_lines: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct SectionRule {
+    from: String,
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +155,9 @@ struct Filter {
     when: RegexSet,
     strip: RegexSet,
     pass: RegexSet,
+    pass_sections: Vec<Section>,
+    guard_sections: Vec<Section>,
+    data: bool,
     keep: RegexSet,
     replace: Vec<(Regex, String)>,
     sums_up: Vec<(Regex, Option<Regex>)>,
@@ -141,6 +172,9 @@ impl Filter {
             when: RegexSet::new(rules.when_lines_match)?,
             strip: RegexSet::new(rules.strip_lines_matching)?,
             pass: RegexSet::new(rules.pass_lines_matching)?,
+            pass_sections: rules.pass_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
+            guard_sections: rules.guard_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
+            data: rules.data,
             keep: RegexSet::new(rules.keep_lines_matching)?,
             replace: rules
                 .replace
@@ -166,18 +200,24 @@ impl Filter {
         asked || (!self.when.is_empty() && sample.filter(|line| self.when.is_match(line)).take(2).count() == 2)
     }
 
-    fn apply(&self, lines: &[&str], keep: &mut [bool]) {
+    fn apply(&self, lines: &[&str], judgement: &mut Judgement) {
+        self.guard_sections.iter().for_each(|section| section.mark(lines, &mut judgement.guarded));
+        let mut passed = vec![false; lines.len()];
+        self.pass_sections.iter().for_each(|section| section.mark(lines, &mut passed));
+        let keep = &mut judgement.keep[..];
         let sums_up = |line: &str| self.sums_up.iter().any(|(pattern, _)| pattern.is_match(line));
         let summed_up = self.sums_up.iter().any(|(pattern, unless)| {
             lines.iter().any(|line| pattern.is_match(line))
                 && !unless.as_ref().is_some_and(|unless| lines.iter().any(|line| unless.is_match(line)))
         });
-        for (line, keep) in lines.iter().zip(&mut *keep) {
+        for ((line, keep), passed) in lines.iter().zip(&mut *keep).zip(passed) {
             let noise = self.strip.is_match(line)
                 || (!self.keep.is_empty() && !self.keep.is_match(line))
                 || (summed_up && !sums_up(line))
                 || self.is_emptied(line);
-            *keep &= !self.pass.is_match(line) && (!noise || matters(line));
+            *keep &= !self.pass.is_match(line)
+                && (!noise || matters(line))
+                && (!passed || is_failure(line) || is_frame(line));
         }
         self.cut(lines, keep);
     }
@@ -207,6 +247,31 @@ impl Filter {
     }
 }
 
+/// Lines between two lines, both of which are outside.
+#[derive(Debug)]
+struct Section {
+    from: Regex,
+    to: Regex,
+}
+
+impl Section {
+    fn new(rule: &SectionRule) -> Result<Self, regex::Error> {
+        Ok(Self { from: Regex::new(&rule.from)?, to: Regex::new(&rule.to)? })
+    }
+
+    /// A section without an end goes on to the last line. The line that ends one may begin the next.
+    fn mark(&self, lines: &[&str], marks: &mut [bool]) {
+        let mut inside = false;
+        for (line, mark) in lines.iter().zip(marks) {
+            if inside && self.to.is_match(line) {
+                inside = false;
+            }
+            *mark |= inside;
+            inside |= self.from.is_match(line);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +279,7 @@ mod tests {
     fn kept(filters: &str, command: &str, output: &str) -> String {
         let filters = Filters::parse(filters).expect("a filter file");
         let lines: Vec<&str> = output.lines().collect();
-        let keep = filters.keep(Some(command), &lines);
+        let keep = filters.judge(Some(command), &lines).keep;
         lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect::<Vec<_>>().join("\n")
     }
 
@@ -232,6 +297,17 @@ mod tests {
         assert_eq!(kept(cut, "a", "1\n2\nfailed\n4\n5"), "1\nfailed\n5");
         let max = "[filters.x]\nmatch_command = '.'\nmax_lines = 2\nreplace = [{ pattern = '^#.*', replacement = '' }]";
         assert_eq!(kept(max, "a", "# c\n1\n2\n3"), "1\n2");
+    }
+
+    #[test]
+    fn sections_of_successes_go_and_sections_of_failures_are_guarded() {
+        let filters = "[filters.x]\nmatch_command = '.'\npass_sections = [{ from = '^= P', to = '^= ' }]\nguard_sections = [{ from = '^= F', to = '^= ' }]";
+        let output = "= PASSES\nwarning: printed by a test that passed\n= FAILURES\nE x\n= end\nz";
+        assert_eq!(kept(filters, "a", output), "= PASSES\n= FAILURES\nE x\n= end\nz");
+        let lines: Vec<&str> = output.lines().collect();
+        let judgement = Filters::parse(filters).expect("a filter file").judge(Some("a"), &lines);
+        assert_eq!(judgement.guarded, [false, false, false, true, false, false]);
+        assert!(judgement.steps);
     }
 
     #[test]

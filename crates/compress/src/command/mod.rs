@@ -5,17 +5,20 @@
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
+mod again;
+mod blame;
 pub(crate) mod filter;
 mod git;
 pub(crate) mod matter;
 mod noise;
+mod steps;
 pub(crate) mod terminal;
 pub(crate) mod verbatim;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use filter::Filters;
+use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
 use crate::{lines, search};
@@ -48,10 +51,7 @@ impl Compressor for CommandCompressor {
         if segment.hints.editable {
             return None;
         }
-        let lines: Vec<&str> = segment.text.lines().collect();
-        let fixed = verbatim::lines(&lines);
-        let exact =
-            || search::shortest(segment.text, goal, &|line| fixed.get(line) != Some(&false)).map(Compressed::exact);
+        let exact = || encode(segment.text, goal).map(Compressed::exact);
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {
             return Some(omitting);
@@ -63,8 +63,50 @@ impl Compressor for CommandCompressor {
     }
 }
 
+/// The exact encoding, proved by decoding it; `None` when none is shorter.
+fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
+    let reads_back = |encoded: &String| decode(encoded).as_deref() == Some(text);
+    if let Some(blame) = blame::encode(text).filter(reads_back) {
+        return Some(blame);
+    }
+    let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
+    let source = again.as_deref().unwrap_or(text);
+    let lines: Vec<&str> = source.split('\n').map(lines::body).collect();
+    let mut fixed = verbatim::lines(&lines);
+    if again.is_some() {
+        fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
+    }
+    let shortest = search::shortest(source, goal, &|line| fixed.get(line) != Some(&false));
+    shortest.or(again).filter(reads_back)
+}
+
+/// What an exact encoding of command output says; `None` for a text that is none.
+pub(crate) fn decode(written: &str) -> Option<String> {
+    if let Some(text) = blame::decode(written) {
+        return Some(text);
+    }
+    let lines = search::decode(written);
+    match lines.as_deref().unwrap_or(written) {
+        blocks if again::is_encoded(blocks) => again::decode(blocks),
+        _ => lines,
+    }
+}
+
 /// No exact encoding of command output was seen to come close to this fraction of it.
 const CLEARLY: usize = 3;
+
+/// Diffs of fewer lines keep all their context, as they do when they stand alone.
+const LARGE_DIFF: usize = 150;
+
+/// Guards what belongs to a failure or is somebody's source: hunks, code, stack frames, and indented lines below a line that matters.
+fn guard(bodies: &[&str], hunks: &[bool], guarded: &mut [bool]) {
+    let mut below = false;
+    for ((line, guarded), in_hunk) in bodies.iter().zip(guarded).zip(hunks) {
+        let indented = line.starts_with([' ', '\t']) && !line.trim().is_empty();
+        below = matter::matters(line) || (below && indented);
+        *guarded |= *in_hunk || matter::is_frame(line) || (below && indented) || verbatim::is_code(line);
+    }
+}
 
 /// The output without noise; `None` where omitting is not allowed, or there is none.
 fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
@@ -76,12 +118,22 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
 
     let fixed = verbatim::lines(&bodies);
     let hunks = verbatim::hunks(&bodies);
-    let mut keep = FILTERS.keep(segment.hints.command, &bodies);
+    let Judgement { mut keep, mut guarded, steps } = FILTERS.judge(segment.hints.command, &bodies);
     noise::fold(&bodies, &mut keep);
-    git::fold_bodies(&bodies, &mut keep);
+    git::fold_log(&bodies, &mut keep);
+    if steps {
+        guard(&bodies, &hunks, &mut guarded);
+        steps::fold(&bodies, &guarded, &mut keep);
+    }
     for (keep, in_hunk) in keep.iter_mut().zip(&hunks) {
         *keep |= in_hunk;
     }
+    if hunks.iter().filter(|in_hunk| **in_hunk).count() >= LARGE_DIFF {
+        for ((keep, kept), in_hunk) in keep.iter_mut().zip(crate::diff::fold::keep(&bodies)).zip(&hunks) {
+            *keep &= kept || !in_hunk;
+        }
+    }
+    noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
     let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown);

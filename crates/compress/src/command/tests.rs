@@ -38,7 +38,7 @@ fn every_filter_file_reads_and_does_what_it_says() {
                 "git" => "git fetch",
                 other => other,
             };
-            let keep = filters.keep(Some(command), &lines);
+            let keep = filters.judge(Some(command), &lines).keep;
             let kept: Vec<&str> = lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect();
             assert_eq!(kept.join("\n"), case.expected, "{filter}: {}", case.name);
         }

@@ -5,7 +5,7 @@
 //! patch any more, which its gap marks say.
 
 mod exact;
-mod fold;
+pub(crate) mod fold;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 

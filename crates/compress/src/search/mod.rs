@@ -42,7 +42,11 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     let mut candidates: Vec<String> = Vec::new();
     // Hits stand in few files, one below the other; and templates would part the text of a hit from its number.
     let hits = fold::are_hits(&lines);
-    let styles: &[Style] = if hits { &[Style::Flat] } else { &[Style::Flat, Style::Tree] };
+    let styles: &[Style] = match (hits, fold::are_dotted(&lines)) {
+        (true, _) => &[Style::Flat],
+        (false, false) => &[Style::Flat, Style::Tree],
+        (false, true) => &[Style::Flat, Style::Tree, Style::Dotted],
+    };
     for style in styles {
         let folded = fold::encode(&lines, terminated, *style, plain).filter(worth);
         candidates.extend(folded.filter(|encoded| fold::decode(encoded).as_deref() == Some(text)));
@@ -58,6 +62,12 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
         _ if text.len() > COUNTED => candidates.into_iter().min_by_key(|encoded| estimate(encoded)),
         _ => candidates.into_iter().min_by_key(|encoded| goal.tokens.count(encoded)),
     }
+}
+
+/// What an exact encoding of lines says; `None` for a text that is none.
+pub(crate) fn decode(written: &str) -> Option<String> {
+    let decoders = [crate::log::exact::decode, fold::decode, recursive::decode];
+    decoders.iter().find_map(|decode| decode(written))
 }
 
 /// Candidates for larger texts than this are compared by an estimate: counting takes longer than encoding.
