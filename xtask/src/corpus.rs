@@ -75,17 +75,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             made.keep("listings", &format!("{folder}-{title}.txt"), program, arguments, source)?;
         }
     }
-    for pair in crates.windows(2).filter(|pair| crate_name(&pair[0]) == crate_name(&pair[1])) {
-        let Some(parent) = pair[0].parent() else { continue };
-        let (old, new) = (name(&pair[0]), name(&pair[1]));
-        made.keep("diffs", &format!("{old}-to-{new}.diff"), "diff", &["-ru", "-x", "Cargo.*", &old, &new], parent)?;
+    let versions = crates.windows(2).filter(|pair| crate_name(&pair[0]) == crate_name(&pair[1]));
+    for pair in versions {
+        made.changes(&format!("{}-to-{}", name(&pair[0]), name(&pair[1])), &pair[0], &pair[1])?;
     }
     for pair in pythons.windows(2) {
         for package in PACKAGES {
-            let folders = [&pair[0], &pair[1]].map(|library| library.join(package).display().to_string());
-            let [old, new] = &folders;
-            let file = format!("{}-to-{}-{package}.diff", name(&pair[0]), name(&pair[1]));
-            made.keep("diffs", &file, "git", &["diff", "--no-index", "--diff-filter=M", old, new], root)?;
+            let title = format!("{}-to-{}-{package}", name(&pair[0]), name(&pair[1]));
+            made.changes(&title, &pair[0].join(package), &pair[1].join(package))?;
         }
     }
     let log = output("git", &["log", "--format=%h", "--no-merges", "-n", "60"], root);
@@ -132,6 +129,24 @@ impl Made {
         Ok(())
     }
 
+    /// Keeps what `git diff` says of a repository in which one version of a folder was replaced by the next. Files that are new or gone
+    /// are left out: they are no changes.
+    fn changes(&mut self, title: &str, old: &Path, new: &Path) -> Result<(), String> {
+        let work = self.folder.join("work");
+        let _ = fs::remove_dir_all(&work);
+        let package = work.join(crate_name(new));
+        copy(old, &package)?;
+        let author = ["-c", "user.name=corpus", "-c", "user.email=corpus@example.com"];
+        for step in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "old"]] {
+            output("git", &[&author, step].concat(), &work);
+        }
+        fs::remove_dir_all(&package).map_err(|error| format!("{}: {error}", package.display()))?;
+        copy(new, &package)?;
+        let kept = self.keep("diffs", &format!("{title}.diff"), "git", &["diff", "--diff-filter=M"], &work);
+        fs::remove_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+        kept
+    }
+
     /// Writes which command printed each file.
     fn index(&self) -> Result<(), String> {
         for set in ["search", "listings", "diffs"] {
@@ -144,6 +159,22 @@ impl Made {
         }
         Ok(())
     }
+}
+
+/// Copies the sources of a folder.
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", from.display());
+    fs::create_dir_all(to).map_err(failed)?;
+    for entry in fs::read_dir(from).map_err(failed)?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "__pycache__" {
+            copy(&path, &to.join(name))?;
+        } else if matches!(ending.as_str(), "rs" | "py" | "toml" | "md" | "c" | "h") {
+            fs::copy(&path, to.join(name)).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a program prints; nothing if it is not there. `grep` and `diff` end with 1 where all is well.
@@ -166,8 +197,21 @@ fn home(folder: &str) -> String {
 fn children(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
+    folders.sort_by_key(|path| version(&name(path)));
     folders
+}
+
+/// A name with its numbers as numbers, so that 3.9 comes before 3.10.
+fn version(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest[text..].bytes().take_while(u8::is_ascii_digit).count();
+        parts.push((rest[..text].to_owned(), rest[text..text + digits].parse().unwrap_or(0)));
+        rest = &rest[text + digits..];
+    }
+    parts
 }
 
 fn name(path: &Path) -> String {

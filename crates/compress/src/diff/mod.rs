@@ -4,6 +4,7 @@
 //! applies. Standard ([`fold`]): every changed line stays; context away from changes and lock files are left out. The result is no
 //! patch any more, which its gap marks say.
 
+mod edits;
 mod exact;
 pub(crate) mod fold;
 
