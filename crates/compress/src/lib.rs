@@ -16,6 +16,7 @@ mod table;
 pub mod view;
 mod weigh;
 
+pub use command::{FilterError, add_filters};
 pub use detect::{Detection, Piece, detect, split};
 pub use weigh::{Outcome, compress};
 

@@ -19,7 +19,7 @@
 //! expected = "cc a.c"
 //! ```
 //!
-//! Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
+//! The inline tests run when a file is read. Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
 //! `truncate_lines_at`) are read for what they say about noise: output that `match_output` sums up is noise but for the lines that match, a line
 //! that `replace` empties is noise. Nothing is printed that the command did not print, and a line that [`matters`](super::matter::matters)
 //! stays whatever a filter says, unless it is a success line; in a section of successes, a line that tells of a failure stays.
@@ -36,21 +36,28 @@ use super::matter::{is_failure, is_frame, matters};
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     filters: Vec<Filter>,
+    /// Filters of somebody else that are tried last.
+    more: Option<&'static Filters>,
 }
 
 impl Filters {
     /// Reads a filter file.
     pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
-        let file: File =
+        let mut file: File =
             toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
-        let filters = file
-            .filters
-            .into_iter()
-            .map(|(name, rules)| {
-                Filter::new(rules).map_err(|problem| FilterError { filter: Some(name), problem: problem.to_string() })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { filters })
+        let mut filters = Vec::with_capacity(file.filters.len());
+        for (name, rules) in file.filters {
+            let problem = |problem: String| FilterError { filter: Some(name.clone()), problem };
+            let filter = Filter::new(rules).map_err(|error| problem(error.to_string()))?;
+            for case in file.tests.remove(&name).unwrap_or_default() {
+                filter.check(&case).map_err(problem)?;
+            }
+            filters.push(filter);
+        }
+        match file.tests.into_keys().next() {
+            None => Ok(Self { filters, more: None }),
+            Some(name) => Err(FilterError { filter: Some(name), problem: "has tests but no rules".to_owned() }),
+        }
     }
 
     /// Adds the filters of another file, which are tried later.
@@ -58,12 +65,17 @@ impl Filters {
         self.filters.extend(other.filters);
     }
 
+    /// Adds filters that live as long as the program, which are tried last.
+    pub(crate) fn borrow(&mut self, other: &'static Self) {
+        self.more = Some(other);
+    }
+
     /// What the filters say about lines (as seen). Every filter that fits the command or the output has its say.
     pub(crate) fn judge(&self, command: Option<&str>, lines: &[&str]) -> Judgement {
-        let mut judgement =
-            Judgement { keep: vec![true; lines.len()], guarded: vec![false; lines.len()], steps: false };
+        let mut judgement = Judgement::all(lines.len());
         let mut is_data = false;
-        for filter in self.filters.iter().filter(|filter| filter.fits(command, lines)) {
+        let more = self.more.iter().flat_map(|more| &more.filters);
+        for filter in self.filters.iter().chain(more).filter(|filter| filter.fits(command, lines)) {
             filter.apply(lines, &mut judgement);
             judgement.steps = true;
             is_data |= filter.data;
@@ -84,11 +96,28 @@ pub(crate) struct Judgement {
     pub(crate) steps: bool,
 }
 
-/// A filter file that cannot be read.
+impl Judgement {
+    /// Nothing is noise.
+    fn all(lines: usize) -> Self {
+        Self { keep: vec![true; lines], guarded: vec![false; lines], steps: false }
+    }
+}
+
+/// A filter file that cannot be read, or that does not do what its own tests say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FilterError {
+pub struct FilterError {
     filter: Option<String>,
     problem: String,
+}
+
+impl FilterError {
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        Self { problem: format!("{file}: {self}"), filter: None }
+    }
+
+    pub(crate) fn too_late() -> Self {
+        Self { filter: None, problem: "filters are in use already and cannot be changed".to_owned() }
+    }
 }
 
 impl fmt::Display for FilterError {
@@ -106,6 +135,16 @@ impl std::error::Error for FilterError {}
 struct File {
     #[serde(default)]
     filters: BTreeMap<String, Rules>,
+    #[serde(default)]
+    tests: BTreeMap<String, Vec<Case>>,
+}
+
+/// What a filter is to make of an output; checked when the file is read.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    input: String,
+    expected: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -189,6 +228,15 @@ impl Filter {
             head: rules.head_lines.or(rules.max_lines),
             tail: rules.tail_lines,
         })
+    }
+
+    fn check(&self, case: &Case) -> Result<(), String> {
+        let lines: Vec<&str> = case.input.lines().collect();
+        let mut judgement = Judgement::all(lines.len());
+        self.apply(&lines, &mut judgement);
+        let kept = lines.iter().zip(judgement.keep).filter(|(_, kept)| *kept).map(|(line, _)| *line);
+        let kept = kept.collect::<Vec<_>>().join("\n");
+        if kept == case.expected { Ok(()) } else { Err(format!("test {:?} keeps {kept:?}", case.name)) }
     }
 
     /// Whether the command is this filter's, or the output is: two of its lines are.
@@ -308,6 +356,18 @@ mod tests {
         let judgement = Filters::parse(filters).expect("a filter file").judge(Some("a"), &lines);
         assert_eq!(judgement.guarded, [false, false, false, true, false, false]);
         assert!(judgement.steps);
+    }
+
+    #[test]
+    fn a_file_that_fails_its_own_tests_is_refused() {
+        let file = |expected: &str| {
+            format!(
+                "[filters.x]\nstrip_lines_matching = ['^a']\n[[tests.x]]\nname = 'n'\ninput = \"a\\nb\"\nexpected = '{expected}'"
+            )
+        };
+        assert!(Filters::parse(&file("b")).is_ok());
+        assert!(Filters::parse(&file("a")).unwrap_err().to_string().contains("test \"n\" keeps \"b\""));
+        assert!(Filters::parse("[[tests.y]]\nname = 'n'\ninput = ''\nexpected = ''").is_err());
     }
 
     #[test]

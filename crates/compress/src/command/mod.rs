@@ -7,6 +7,7 @@
 
 mod again;
 mod blame;
+mod family;
 pub(crate) mod filter;
 mod git;
 pub(crate) mod matter;
@@ -16,20 +17,41 @@ pub(crate) mod terminal;
 pub(crate) mod verbatim;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+pub use filter::FilterError;
 use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
 use crate::{lines, search};
 
-/// The filters that come with the program.
+/// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
+///
+/// Meant to be called once, before the first text is compressed.
+///
+/// # Errors
+///
+/// A file that cannot be read or fails its own tests; filters that are in use already: what was decided with them would not be decided
+/// again.
+pub fn add_filters(files: &[(String, String)]) -> Result<(), FilterError> {
+    let mut filters = Filters::default();
+    for (name, text) in files {
+        filters.extend(Filters::parse(text).map_err(|error| error.in_file(name))?);
+    }
+    OWN_FILTERS.set(filters).map_err(|_| FilterError::too_late())
+}
+
+/// The user's filters.
+static OWN_FILTERS: OnceLock<Filters> = OnceLock::new();
+
+/// The filters that are in use: those that come with the program, then the user's.
 static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
     let mut filters = Filters::default();
     for text in FILTER_FILES {
         // A test reads every file; one that could not be read would filter nothing.
         filters.extend(Filters::parse(text).unwrap_or_default());
     }
+    filters.borrow(OWN_FILTERS.get_or_init(Filters::default));
     filters
 });
 
@@ -119,6 +141,7 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let fixed = verbatim::lines(&bodies);
     let hunks = verbatim::hunks(&bodies);
     let Judgement { mut keep, mut guarded, steps } = FILTERS.judge(segment.hints.command, &bodies);
+    let steps = steps || segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
     noise::fold(&bodies, &mut keep);
     git::fold_log(&bodies, &mut keep);
     if steps {
