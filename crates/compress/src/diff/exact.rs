@@ -14,13 +14,25 @@ use crate::detect::diff::is_hunk_header;
 
 const INTRODUCTION: &str = "[diff; \"diff x\" = \"diff --git a/x b/x\" with index, \"---\", \"+++\"; \"@@ -1 +2 @@\" without its counts, \" = same part as above; \"~a[-b-]{+c+}d\" = \"-abd\", \"+acd\"]\n";
 
+/// How changed lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Each as it is.
+    Verbatim,
+    /// A removed and an added line as one where they share most of it.
+    Joined,
+}
+
 /// Stands for the heading of the hunk above.
 const SAME: &str = "\"";
 
 /// Encodes a diff; `None` when there is nothing to leave out, or a line could be taken for an encoded one.
-pub(crate) fn encode(text: &str) -> Option<String> {
-    let encoded = encode_headers(text)?;
-    let encoded = INTRODUCTION.to_owned() + &edits::join(&encoded).unwrap_or(encoded);
+///
+/// With `Changes::Joined` a line and what it became may share a row, which `Changes::Verbatim` does not do.
+pub(crate) fn encode(text: &str, changes: Changes) -> Option<String> {
+    let headers = encode_headers(text)?;
+    let joined = if changes == Changes::Joined { edits::join(&headers) } else { None };
+    let encoded = INTRODUCTION.to_owned() + joined.as_ref().unwrap_or(&headers);
     (encoded.len() < text.len()).then_some(encoded)
 }
 

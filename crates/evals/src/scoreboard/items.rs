@@ -146,7 +146,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
             if !SKIPPED.contains(&name.as_str())
-                && !matches!(name.as_str(), "labels" | "needles" | "requests" | "streams")
+                && !matches!(name.as_str(), "labels" | "needles" | "requests" | "streams" | "repeat")
             {
                 walk(&path, found);
             }
