@@ -263,6 +263,20 @@ fn is_part(rest: &str) -> bool {
     is_entry(rest) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
+/// Whether enough lines start like the one above them, or hold a single name, for folding to be worth a try.
+pub(crate) fn start_alike(lines: &[&str]) -> bool {
+    const SHARED: usize = 6;
+    let alike = |pair: &[&str]| {
+        let shares = pair[0].len() >= SHARED && pair[0].as_bytes().get(..SHARED) == pair[1].as_bytes().get(..SHARED);
+        (shares && !pair[1].starts_with(' ')) || (!pair[1].is_empty() && !pair[1].contains(' '))
+    };
+    let alike = lines.windows(2).filter(|pair| alike(pair)).count();
+    alike * ALIKE_SHARE >= lines.len()
+}
+
+/// One line in so many must start like the one above it.
+const ALIKE_SHARE: usize = 6;
+
 /// Whether most lines start with a name of several parts between dots, such as `net.ipv4.tcp_fin_timeout`.
 pub(crate) fn are_dotted(lines: &[&str]) -> bool {
     let is_dotted = |line: &&&str| {

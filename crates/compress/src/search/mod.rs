@@ -44,8 +44,9 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     let hits = fold::are_hits(&lines);
     let styles: &[Style] = match (hits, fold::are_dotted(&lines)) {
         (true, _) => &[Style::Flat],
-        (false, false) => &[Style::Flat, Style::Tree],
         (false, true) => &[Style::Flat, Style::Tree, Style::Dotted],
+        (false, false) if fold::start_alike(&lines) || recursive::is_listing(&lines) => &[Style::Flat, Style::Tree],
+        (false, false) => &[],
     };
     for style in styles {
         let folded = fold::encode(&lines, terminated, *style, plain).filter(worth);
@@ -71,7 +72,7 @@ pub(crate) fn decode(written: &str) -> Option<String> {
 }
 
 /// Candidates for larger texts than this are compared by an estimate: counting takes longer than encoding.
-const COUNTED: usize = 64 * 1024;
+const COUNTED: usize = 8 * 1024;
 
 /// Roughly how many tokens a text has: words of a few letters, digits in threes, and every other sign by itself. Good enough to
 /// compare two encodings of one text.

@@ -59,6 +59,11 @@ fn paths(lines: &[&str]) -> Option<Vec<String>> {
     Some(paths)
 }
 
+/// Whether a text may be a recursive listing.
+pub(crate) fn is_listing(lines: &[&str]) -> bool {
+    lines.first().is_some_and(|line| directory_of(line).is_some())
+}
+
 fn directory_of(line: &str) -> Option<&str> {
     line.strip_suffix(':').filter(|directory| !directory.is_empty())
 }
