@@ -1,8 +1,11 @@
 //! Turns the published vocabularies into tables that need no loading: what is not looked at is never read from disk.
 //!
-//! Layout of a table (all numbers little-endian u32): number of tokens n; number of slots m, a power of two; longest token in
-//! bytes; n + 1 offsets into the token bytes; m slots, each 0 or a rank + 1, open addressing by the hash in `src/hash.rs`;
-//! then the bytes of all tokens in the order of their ranks.
+//! Layout of a table (all numbers little-endian u32): number of short slots, of long slots (both powers of two), of long tokens n,
+//! longest token in bytes; the short slots; the long slots; n ranks; n + 1 offsets into the token bytes; the bytes of the long tokens.
+//!
+//! A short token has at most 8 bytes. Its slot is three numbers: the token as one 64-bit number (`key` in `src/hash.rs`), and its
+//! rank + 1 times 16 plus its length; all 0 when empty. A long slot is 0 or the token's place among the long ones, + 1. Both are open
+//! addressing by the hash in `src/hash.rs`.
 
 use std::io::Read;
 use std::path::Path;
@@ -51,28 +54,49 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 fn table(tokens: &[Vec<u8>]) -> Vec<u8> {
-    let slots = (tokens.len() * 2).next_power_of_two();
-    let mut filled = vec![0_u32; slots];
-    for (rank, token) in tokens.iter().enumerate() {
-        let mut at = hash::hash(token) as usize & (slots - 1);
-        while filled[at] != 0 {
-            at = (at + 1) & (slots - 1);
-        }
-        filled[at] = u32::try_from(rank).expect("fewer than 2^32 tokens") + 1;
-    }
+    let ranked = || tokens.iter().zip(0_u32..);
+    let short: Vec<_> = ranked().filter(|(token, _)| token.len() <= hash::SHORT).collect();
+    let long: Vec<_> = ranked().filter(|(token, _)| token.len() > hash::SHORT).collect();
+
+    let short_slots = slots(short.iter().map(|(token, _)| hash::hash_key(hash::key(token), token.len())), short.len());
+    let long_slots = slots(long.iter().map(|(token, _)| hash::hash(token)), long.len());
     let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
-    let mut numbers = vec![tokens.len(), slots, longest];
+
+    let mut numbers = vec![number(short_slots.len()), number(long_slots.len()), number(long.len()), number(longest)];
+    for slot in short_slots {
+        numbers.extend(slot.map_or([0; 3], |at| {
+            let (token, rank) = short[at];
+            let key = hash::key(token);
+            [key as u32, (key >> 32) as u32, (rank + 1) << 4 | number(token.len())]
+        }));
+    }
+    numbers.extend(long_slots.into_iter().map(|slot| slot.map_or(0, |at| number(at) + 1)));
+    numbers.extend(long.iter().map(|(_, rank)| *rank));
     let mut offset = 0;
     numbers.push(0);
-    for token in tokens {
-        offset += token.len();
+    for (token, _) in &long {
+        offset += number(token.len());
         numbers.push(offset);
     }
-    let mut out: Vec<u8> = Vec::new();
-    for number in numbers {
-        out.extend(u32::try_from(number).expect("tables are small").to_le_bytes());
-    }
-    filled.iter().for_each(|slot| out.extend(slot.to_le_bytes()));
-    tokens.iter().for_each(|token| out.extend(token));
+    let mut out: Vec<u8> = numbers.into_iter().flat_map(u32::to_le_bytes).collect();
+    long.iter().for_each(|(token, _)| out.extend(*token));
     out
+}
+
+/// Open addressing: which entry each slot holds.
+fn slots(hashes: impl Iterator<Item = u32>, entries: usize) -> Vec<Option<usize>> {
+    let mut slots = vec![None; (entries * 3 / 2).next_power_of_two()];
+    let mask = slots.len() - 1;
+    for (entry, hash) in hashes.enumerate() {
+        let mut at = hash as usize & mask;
+        while slots[at].is_some() {
+            at = (at + 1) & mask;
+        }
+        slots[at] = Some(entry);
+    }
+    slots
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("tables are small")
 }

@@ -91,6 +91,37 @@ const ASCII: [Class; 128] = {
     classes
 };
 
+/// What the fast path distinguishes about a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plain {
+    Upper,
+    Lower,
+    Digit,
+    /// White space other than a line end.
+    Space,
+    LineEnd,
+    Symbol,
+    /// Part of a character that is not ASCII.
+    Part,
+}
+
+const PLAIN: [Plain; 256] = {
+    let mut plain = [Plain::Part; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        plain[byte] = match ASCII[byte] {
+            Class::Upper => Plain::Upper,
+            Class::Lower => Plain::Lower,
+            Class::Number => Plain::Digit,
+            Class::LineEnd => Plain::LineEnd,
+            Class::Space => Plain::Space,
+            Class::Letter | Class::Mark | Class::Other => Plain::Symbol,
+        };
+        byte += 1;
+    }
+    plain
+};
+
 /// The pieces of a text, in order; together they are the text.
 pub(crate) fn pieces(pattern: Pattern, text: &str) -> impl Iterator<Item = &[u8]> {
     let mut at = 0;
@@ -134,6 +165,94 @@ impl Scanner<'_> {
     }
 
     fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
+        self.end_of_plain(pattern, at).unwrap_or_else(|| self.end_of_any(pattern, at))
+    }
+
+    /// The same for the pieces that most text consists of: ASCII words, numbers and symbols, where the alternatives come down to a
+    /// load and a comparison for each byte. `None` sends what is anything else down the whole expression.
+    #[inline]
+    fn end_of_plain(self, pattern: Pattern, at: usize) -> Option<usize> {
+        let first = *self.bytes.get(at)?;
+        let lead = usize::from(matches!(PLAIN[usize::from(first)], Plain::Space | Plain::Symbol));
+        let start = at + lead;
+        let end = match pattern {
+            Pattern::O200k => self.plain(self.plain(start, Plain::Upper), Plain::Lower),
+            Pattern::Cl100k if first == b'\'' => return None,
+            Pattern::Cl100k => self.plain_run(start, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
+        };
+        let follows = self.bytes.get(end).copied().unwrap_or(b' ');
+        if end > start {
+            let may_go_on = !follows.is_ascii() || (follows == b'\'' && pattern == Pattern::O200k);
+            return (!may_go_on).then_some(end);
+        }
+        if !follows.is_ascii() {
+            return None;
+        }
+        match PLAIN[usize::from(first)] {
+            Plain::Digit => {
+                let end = self.bytes[at..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count() + at;
+                let cut = end - at == 3 || self.bytes.get(end).is_none_or(u8::is_ascii);
+                cut.then_some(end)
+            }
+            Plain::Symbol => self.end_of_plain_symbols(pattern, at + 1),
+            Plain::Space if first == b' ' && PLAIN[usize::from(follows)] == Plain::Symbol => {
+                self.end_of_plain_symbols(pattern, at + 2)
+            }
+            Plain::Space | Plain::LineEnd => self.end_of_plain_spaces(at),
+            _ => None,
+        }
+    }
+
+    /// The end of white space before something that is not white space; see [`spaces`](Self::spaces).
+    #[inline]
+    fn end_of_plain_spaces(self, at: usize) -> Option<usize> {
+        let mut after_line = None;
+        let mut end = at;
+        loop {
+            match PLAIN[usize::from(*self.bytes.get(end)?)] {
+                Plain::Space => end += 1,
+                Plain::LineEnd => {
+                    end += 1;
+                    after_line = Some(end);
+                }
+                Plain::Part => return None,
+                _ => return Some(after_line.unwrap_or((end - 1).max(at + 1))),
+            }
+        }
+    }
+
+    /// The end of a run of symbols of which those up to `at` are known, unless what follows them takes a closer look.
+    #[inline]
+    fn end_of_plain_symbols(self, pattern: Pattern, at: usize) -> Option<usize> {
+        let end = self.plain(at, Plain::Symbol);
+        match self.bytes.get(end) {
+            Some(b'\r' | b'\n') => Some(self.end_of_tail(pattern, end)),
+            follows => follows.is_none_or(u8::is_ascii).then_some(end),
+        }
+    }
+
+    /// `[\r\n/]*` (o200k), `[\r\n]*+` (cl100k)
+    fn end_of_tail(self, pattern: Pattern, at: usize) -> usize {
+        let tail = self.bytes[at..].iter().take_while(|byte| match byte {
+            b'\r' | b'\n' => true,
+            b'/' => pattern == Pattern::O200k,
+            _ => false,
+        });
+        at + tail.count()
+    }
+
+    #[inline]
+    fn plain(self, at: usize, wanted: Plain) -> usize {
+        self.plain_run(at, |plain| plain == wanted)
+    }
+
+    #[inline]
+    fn plain_run(self, at: usize, test: impl Fn(Plain) -> bool) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| !test(PLAIN[usize::from(*byte)])).unwrap_or(rest.len())
+    }
+
+    fn end_of_any(self, pattern: Pattern, at: usize) -> usize {
         let Some((class, next)) = self.class(at) else { return at };
         let word = match pattern {
             Pattern::O200k => self.o200k_word(at, class, next),
@@ -225,12 +344,7 @@ impl Scanner<'_> {
         if end == start {
             return None;
         }
-        let tail = self.bytes[end..].iter().take_while(|byte| match byte {
-            b'\r' | b'\n' => true,
-            b'/' => pattern == Pattern::O200k,
-            _ => false,
-        });
-        Some(end + tail.count())
+        Some(self.end_of_tail(pattern, end))
     }
 
     /// What is left is white space: up to its last line end if it has one; otherwise all of it at the end of the text; otherwise all

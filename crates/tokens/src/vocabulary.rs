@@ -3,16 +3,30 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::hash::hash;
+use crate::hash::{SHORT, hash, hash_key, key};
 
 /// Pieces up to this many bytes are merged by scanning, which is faster than a heap for the lengths that words have.
 const SCAN_BYTES: usize = 48;
 
+/// Pieces of more bytes are counted in cuts: the exact count of a megabyte without a word boundary would take half a second.
+const CUT_FROM_BYTES: usize = 64 << 10;
+
+/// Bytes of one cut.
+const CUT_BYTES: usize = 4 << 10;
+
 /// A vocabulary table; see the build script for its layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vocabulary {
-    offsets: &'static [[u8; 4]],
+    short: &'static [[u8; 12]],
+    long: Long,
+}
+
+/// The tokens of more than [`SHORT`] bytes.
+#[derive(Clone, Copy, Debug)]
+struct Long {
     slots: &'static [[u8; 4]],
+    ranks: &'static [[u8; 4]],
+    offsets: &'static [[u8; 4]],
     bytes: &'static [u8],
     longest: usize,
 }
@@ -28,29 +42,37 @@ pub(crate) static CL100K: Vocabulary =
 impl Vocabulary {
     /// Splits a table into its parts, at compile time: a table of another layout does not compile.
     const fn from_table(table: &'static [u8]) -> Self {
-        let (numbers, _) = table.as_chunks::<4>();
-        let (tokens, slots, longest) = (number(numbers[0]), number(numbers[1]), number(numbers[2]));
-        let (_, rest) = numbers.split_at(3);
-        let (offsets, rest) = rest.split_at(tokens + 1);
-        let (slots, _) = rest.split_at(slots);
-        let (_, bytes) = table.split_at(4 * (3 + tokens + 1 + slots.len()));
-        Self { offsets, slots, bytes, longest }
+        let (head, rest) = table.split_at(16);
+        let (numbers, _) = head.as_chunks::<4>();
+        let (short, long, tokens, longest) =
+            (number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3]));
+        let (slots, rest) = rest.split_at(12 * short);
+        let (short, _) = slots.as_chunks::<12>();
+        let (slots, rest) = rest.split_at(4 * long);
+        let (ranks, rest) = rest.split_at(4 * tokens);
+        let (offsets, bytes) = rest.split_at(4 * (tokens + 1));
+        let ((slots, _), (ranks, _), (offsets, _)) =
+            (slots.as_chunks::<4>(), ranks.as_chunks::<4>(), offsets.as_chunks::<4>());
+        Self { short, long: Long { slots, ranks, offsets, bytes, longest } }
     }
 
     /// The rank of a byte string, if it is a token.
     #[inline]
     fn rank(&self, token: &[u8]) -> Option<u32> {
-        if token.len() > self.longest {
-            return None;
+        if token.len() > SHORT {
+            return self.long.rank(token);
         }
-        let mask = self.slots.len() - 1;
-        let mut at = hash(token) as usize & mask;
+        let wanted = key(token);
+        let mask = self.short.len() - 1;
+        let mut at = hash_key(wanted, token.len()) as usize & mask;
         loop {
-            let slot = u32::from_le_bytes(self.slots[at]);
-            let rank = slot.checked_sub(1)?;
-            let (start, end) = (number(self.offsets[rank as usize]), number(self.offsets[rank as usize + 1]));
-            if self.bytes.get(start..end) == Some(token) {
-                return Some(rank);
+            let (key, rest) = self.short[at].split_first_chunk::<8>()?;
+            let (key, rank) = (u64::from_le_bytes(*key), u32::from_le_bytes(*rest.first_chunk()?));
+            if rank == 0 {
+                return None;
+            }
+            if key == wanted && (rank & 15) as usize == token.len() {
+                return Some((rank >> 4) - 1);
             }
             at = (at + 1) & mask;
         }
@@ -61,7 +83,13 @@ impl Vocabulary {
         if piece.len() <= 1 || self.rank(piece).is_some() {
             return usize::from(!piece.is_empty());
         }
-        if piece.len() <= SCAN_BYTES { self.merge_by_scan(piece) } else { self.merge_by_heap(piece) }
+        if piece.len() <= SCAN_BYTES {
+            self.merge_by_scan(piece)
+        } else if piece.len() <= CUT_FROM_BYTES {
+            self.merge_by_heap(piece)
+        } else {
+            piece.chunks(CUT_BYTES).map(|cut| self.merge_by_heap(cut)).sum()
+        }
     }
 
     /// Byte-pair merging: the pair of lowest rank is joined, the leftmost first, until no pair is a token. Quadratic in a piece of
@@ -136,6 +164,24 @@ impl Vocabulary {
             }
         }
         parts
+    }
+}
+
+impl Long {
+    fn rank(&self, token: &[u8]) -> Option<u32> {
+        if token.len() > self.longest {
+            return None;
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = hash(token) as usize & mask;
+        loop {
+            let place = number(self.slots[at]).checked_sub(1)?;
+            let (start, end) = (number(self.offsets[place]), number(self.offsets[place + 1]));
+            if self.bytes.get(start..end) == Some(token) {
+                return Some(u32::from_le_bytes(self.ranks[place]));
+            }
+            at = (at + 1) & mask;
+        }
     }
 }
 

@@ -62,6 +62,8 @@ fn the_whole_corpus() {
     for folder in ["json_api", "commands", "html", "conversations", "malformed"] {
         for path in headroom_testkit::corpus::files(folder) {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            // Long texts are counted with a memory of their pieces.
+            check(&text[..text.floor_char_boundary(30_000)]);
             // A line at a time keeps the failing text readable; pieces never span lines except in white space.
             for line in text.split_inclusive('\n').take(400) {
                 let cut = line.char_indices().nth(2000).map_or(line.len(), |(at, _)| at);
@@ -87,14 +89,27 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Long enough that pieces are remembered; few enough words that they are met again, and many that share a place.
+    #[test]
+    fn long_texts(words in prop::collection::vec("[ \\n]?([a-zA-Z]{1,18}|[0-9]{1,5}|[-=/!.;(){}]{1,9}|é{1,9})[\\r\\n/]{0,2}", 300..900)) {
+        check(&words.concat());
+    }
+}
+
+/// One word of any length takes time in proportion, and the count of the longest is nearly right.
 #[test]
 fn long_pieces_cost_no_more_than_linearly_many_steps() {
     let time = |length: usize| {
         let text = "a".repeat(length);
         let started = std::time::Instant::now();
-        assert!(Tokenizer::O200k.count(&text) > 0);
+        let exact = bpe_openai::o200k_base().count(&"a".repeat(60_000)) * length / 60_000;
+        let counted = Tokenizer::O200k.count(&text);
+        assert!(counted.abs_diff(exact) <= 1 + length / 4096 + exact / 100, "{counted} for {exact}");
         started.elapsed()
     };
-    let (short, long) = (time(100_000), time(400_000));
+    let (short, long) = (time(200_000), time(1_000_000));
     assert!(long < short * 20 + std::time::Duration::from_millis(50), "{short:?} -> {long:?}");
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::scan::{escape, plain_run};
+use crate::scan::{escape, plain_run, simple_escape};
 
 /// The text of one JSON string, decoded when it is first asked for. Literals without escapes are never copied.
 #[derive(Clone, Debug)]
@@ -93,6 +93,11 @@ pub(crate) fn decode(inner: &str) -> String {
     while at < bytes.len() {
         let end = plain_run(bytes, at);
         text.push_str(&inner[at..end]);
+        if let Some(byte) = simple_escape(bytes.get(end + 1)) {
+            text.push(char::from(byte));
+            at = end + 2;
+            continue;
+        }
         let Some((c, length)) = escape(&bytes[end..]) else { break };
         text.push(c);
         at = end + length.raw;

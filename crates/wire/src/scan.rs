@@ -226,6 +226,10 @@ impl Scanner<'_> {
                 }
                 b'\\' => {
                     escaped = true;
+                    if simple_escape(self.body.get(self.at + 1)).is_some() {
+                        self.at += 2;
+                        continue;
+                    }
                     let (_, length) = escape(&self.body[self.at..])?;
                     lone_surrogate |= length.lone;
                     self.at += length.raw;
@@ -290,18 +294,37 @@ pub(crate) struct Escape {
     pub(crate) lone: bool,
 }
 
+/// The character that a backslash and this byte stand for, unless they begin a longer escape or none.
+#[inline]
+pub(crate) fn simple_escape(letter: Option<&u8>) -> Option<u8> {
+    const MEANING: [u8; 256] = {
+        let mut meaning = [0; 256];
+        let pairs = [
+            (b'"', b'"'),
+            (b'\\', b'\\'),
+            (b'/', b'/'),
+            (b'n', b'\n'),
+            (b't', b'\t'),
+            (b'r', b'\r'),
+            (b'b', 0x08),
+            (b'f', 0x0c),
+        ];
+        let mut at = 0;
+        while at < pairs.len() {
+            meaning[pairs[at].0 as usize] = pairs[at].1;
+            at += 1;
+        }
+        meaning
+    };
+    letter.map(|letter| MEANING[usize::from(*letter)]).filter(|meaning| *meaning != 0)
+}
+
 /// Reads the escape at the start of `bytes`, a whole surrogate pair at once. Half a pair reads as U+FFFD and says so.
 pub(crate) fn escape(bytes: &[u8]) -> Option<(char, Escape)> {
-    let plain = |c| Some((c, Escape { raw: 2, lone: false }));
+    if let Some(byte) = simple_escape(bytes.get(1)) {
+        return Some((char::from(byte), Escape { raw: 2, lone: false }));
+    }
     match bytes.get(1)? {
-        b'"' => plain('"'),
-        b'\\' => plain('\\'),
-        b'/' => plain('/'),
-        b'n' => plain('\n'),
-        b't' => plain('\t'),
-        b'r' => plain('\r'),
-        b'b' => plain('\u{8}'),
-        b'f' => plain('\u{c}'),
         b'u' => {
             let first = hex(bytes.get(2..6)?)?;
             if let Some(c) = char::from_u32(first) {

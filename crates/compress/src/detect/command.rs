@@ -2,20 +2,26 @@
 //!
 //! Each family is recognised by lines of its own shape that occur several times, or once each in the right company.
 
+use std::borrow::Cow;
+
 use super::Sample;
 use crate::log::lex::{self, HashedMap, Quotes};
 
 /// Whether the text is the output of a command of a known family, or was made for a terminal.
 pub(super) fn is_command(sample: &Sample<'_>) -> bool {
-    let lines: Vec<String> = plain(sample);
+    let lines: Vec<Cow<'_, str>> = sample.lines.iter().map(|line| crate::command::terminal::visible(line)).collect();
+    let filled = lines.iter().filter(|line| !line.trim_start().is_empty()).count().max(1);
     let count = |test: fn(&str) -> bool| lines.iter().filter(|line| test(line)).count();
-    let filled = lines.iter().filter(|line| !line.trim().is_empty()).count().max(1);
+    let many = |test: fn(&str) -> bool, least: usize, share: usize| {
+        let count = count(test);
+        count >= least && count * share >= filled
+    };
     is_terminal(sample, filled)
-        || count(is_test_line) >= 4 && count(is_test_line) * 10 >= filled
+        || many(is_test_line, 4, 10)
         || count(is_test_frame) >= 2
-        || count(is_build_line) >= 3 && count(is_build_line) * 10 >= filled
-        || count(is_finding) >= 2 && count(is_finding) * 12 >= filled
-        || count(is_package_line) >= 4 && count(is_package_line) * 4 >= filled
+        || many(is_build_line, 3, 10)
+        || many(is_finding, 2, 12)
+        || many(is_package_line, 4, 4)
         || is_git(&lines, filled)
 }
 
@@ -55,16 +61,9 @@ fn is_terminal(sample: &Sample<'_>, filled: usize) -> bool {
     drawn >= 2 && drawn * 20 >= filled
 }
 
-fn plain(sample: &Sample<'_>) -> Vec<String> {
-    sample.lines.iter().map(|line| crate::command::terminal::visible(line).into_owned()).collect()
-}
-
 /// One test and how it went.
 fn is_test_line(line: &str) -> bool {
-    let trimmed = line.trim();
-    let outcome =
-        ["... ok", "... FAILED", "... FAIL", "... ERROR", "... ignored", "... skipped", "... expected failure"];
-    let starts = [
+    const STARTS: [&str; 16] = [
         "--- PASS:",
         "--- FAIL:",
         "--- SKIP:",
@@ -82,19 +81,34 @@ fn is_test_line(line: &str) -> bool {
         "PASSED ",
         "● ",
     ];
-    outcome.iter().any(|end| trimmed.ends_with(end) || trimmed.contains(&format!("{end} '")))
-        || starts.iter().any(|start| trimmed.starts_with(start))
-        || trimmed.split(' ').any(|word| matches!(word, "PASSED" | "FAILED" | "XFAIL" | "SKIPPED"))
-            && trimmed.contains("::")
-        || trimmed.starts_with("ok ") && trimmed[3..].starts_with(|c: char| c.is_ascii_digit())
-        || trimmed.split_once(' ').is_some_and(|(path, marks)| {
-            path.contains('.')
-                && !marks.is_empty()
-                && marks.split(" [").next().is_some_and(|marks| {
-                    marks.len() >= 3
-                        && marks.bytes().all(|byte| matches!(byte, b'.' | b'F' | b's' | b'x' | b'E' | b' '))
-                })
-        })
+    let trimmed = line.trim();
+    STARTS.iter().any(|start| trimmed.starts_with(start))
+        || has_outcome(trimmed)
+        || is_node_id_with_outcome(trimmed)
+        || trimmed.strip_prefix("ok ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        || trimmed.split_once(' ').is_some_and(|(path, marks)| path.contains('.') && are_marks(marks))
+}
+
+/// `... ok` and its like, at the end or before a reason in quotes.
+fn has_outcome(line: &str) -> bool {
+    const OUTCOMES: [&str; 7] = ["ok", "FAILED", "FAIL", "ERROR", "ignored", "skipped", "expected failure"];
+    memchr::memmem::find_iter(line.as_bytes(), "... ").any(|at| {
+        let rest = &line[at + "... ".len()..];
+        let said = |outcome: &&str| rest.strip_prefix(*outcome);
+        OUTCOMES.iter().filter_map(said).any(|reason| reason.is_empty() || reason.starts_with(" '"))
+    })
+}
+
+/// `tests/test_a.py::test_b PASSED`, in either order.
+fn is_node_id_with_outcome(line: &str) -> bool {
+    memchr::memmem::find(line.as_bytes(), b"::").is_some()
+        && line.split(' ').any(|word| matches!(word, "PASSED" | "FAILED" | "XFAIL" | "SKIPPED"))
+}
+
+/// The dots and letters that stand for tests, maybe before a percentage.
+fn are_marks(text: &str) -> bool {
+    let marks = text.split(" [").next().unwrap_or_default();
+    marks.len() >= 3 && marks.bytes().all(|byte| matches!(byte, b'.' | b'F' | b's' | b'x' | b'E' | b' '))
 }
 
 /// What stands around tests: session headers, summaries.
@@ -156,15 +170,18 @@ fn is_finding(line: &str) -> bool {
     let coded = |word: &str| trimmed.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '[']));
     coded("error")
         || coded("warning")
-        || trimmed.starts_with("--> ")
-            && trimmed.rsplit(':').take(2).all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
-        || trimmed.contains("): error ")
-        || trimmed.contains("): warning ")
-        || [": error: ", ": warning: ", ": fatal error: "].iter().any(|mark| {
-            trimmed.split_once(mark).is_some_and(|(place, _)| {
-                place.rsplit(':').next().is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-            })
+        || trimmed.starts_with("--> ") && trimmed.rsplit(':').take(2).all(is_number)
+        || memchr::memchr_iter(b':', trimmed.as_bytes()).any(|at| {
+            let (place, rest) = (&trimmed[..at], &trimmed[at + 1..]);
+            let says = |marks: &[&str]| marks.iter().any(|mark| rest.starts_with(mark));
+            place.ends_with(')') && says(&[" error ", " warning "])
+                || says(&[" error: ", " warning: ", " fatal error: "])
+                    && place.rsplit(':').next().is_some_and(is_number)
         })
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One step of a package manager.
@@ -195,54 +212,59 @@ fn is_package_line(line: &str) -> bool {
 }
 
 /// Output of git that is not a diff: log, blame, status, stat, ls-tree.
-fn is_git(lines: &[String], filled: usize) -> bool {
-    let hex = |word: &str, least: usize| word.len() >= least && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let first = |line: &str| {
-        line.trim_start_matches(['*', '|', '\\', '/', '_', ' ', '^'])
-            .split([' ', '\t'])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+fn is_git(lines: &[Cow<'_, str>], filled: usize) -> bool {
+    let count = |test: fn(&str) -> bool| lines.iter().filter(|line| test(line)).count();
+    let many = |test: fn(&str) -> bool, least: usize, share: usize| {
+        let count = count(test);
+        count >= least && count * 10 >= filled * share
     };
-    let mixed = |word: &str| {
-        hex(word, 7)
-            && word.bytes().any(|byte| byte.is_ascii_digit())
-            && word.bytes().any(|byte| byte.is_ascii_alphabetic())
-    };
-    let commits = lines
+    count(is_commit) >= 1 && count(is_author) >= 1
+        || many(starts_with_hash, 4, 7)
+        || many(is_tree_entry, 3, 8)
+        || many(is_stat, 3, 7)
+        || count(is_status) >= 2
+}
+
+/// The line without the branches that `git log --graph` draws before it.
+fn without_graph(line: &str) -> &str {
+    line.trim_start_matches(['*', '|', '\\', '/', '_', ' ', '^'])
+}
+
+fn is_commit(line: &str) -> bool {
+    let hash = without_graph(line).strip_prefix("commit ").and_then(|rest| rest.split(' ').next());
+    hash.is_some_and(|hash| hash.len() >= 7 && is_hex(hash))
+}
+
+fn is_author(line: &str) -> bool {
+    without_graph(line).starts_with("Author: ")
+}
+
+/// An abbreviated hash: letters and digits, so that neither a number nor a word passes for one.
+fn starts_with_hash(line: &str) -> bool {
+    let word = without_graph(line).split([' ', '\t']).next().unwrap_or_default();
+    word.len() >= 7
+        && is_hex(word)
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_tree_entry(line: &str) -> bool {
+    line.split_once('\t').is_some_and(|(entry, _)| entry.contains(" blob ") || entry.contains(" tree "))
+}
+
+fn is_stat(line: &str) -> bool {
+    memchr::memmem::find(line.as_bytes(), b" | ").is_some_and(|at| {
+        let rest = &line[at + " | ".len()..];
+        rest.trim_start().starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("Bin ")
+    })
+}
+
+fn is_status(line: &str) -> bool {
+    ["On branch ", "Changes not staged", "Changes to be committed", "Untracked files:", "nothing to commit"]
         .iter()
-        .filter(|line| {
-            line.trim_start_matches(['*', '|', '\\', '/', ' '])
-                .strip_prefix("commit ")
-                .is_some_and(|rest| hex(rest.split(' ').next().unwrap_or_default(), 7))
-        })
-        .count();
-    let authors = lines.iter().filter(|line| line.contains("Author: ")).count();
-    let short = lines.iter().filter(|line| mixed(&first(line))).count();
-    let trees = lines
-        .iter()
-        .filter(|line| line.contains(" blob ") || line.contains(" tree "))
-        .filter(|line| line.contains('\t'))
-        .count();
-    let stats = lines
-        .iter()
-        .filter(|line| {
-            line.split_once(" | ").is_some_and(|(_, rest)| {
-                rest.trim_start().starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("Bin ")
-            })
-        })
-        .count();
-    let status = lines
-        .iter()
-        .filter(|line| {
-            ["On branch ", "Changes not staged", "Changes to be committed", "Untracked files:", "nothing to commit"]
-                .iter()
-                .any(|start| line.starts_with(start))
-        })
-        .count();
-    commits >= 1 && authors >= 1
-        || short >= 4 && short * 10 >= filled * 7
-        || trees >= 3 && trees * 10 >= filled * 8
-        || stats >= 3 && stats * 10 >= filled * 7
-        || status >= 2
+        .any(|start| line.starts_with(start))
+}
+
+fn is_hex(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

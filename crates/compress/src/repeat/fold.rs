@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::line::{Line, continues, lines};
+use super::seeds::{Body, seeds};
 use super::{Earlier, hash};
 
 /// A run must be at least this many bytes longer than its reference.
@@ -111,12 +112,14 @@ impl Earlier {
 
     fn by_runs(&self, label: &str, text: &str) -> Option<Folded> {
         let new: Vec<Line> = lines(text).collect();
+        let bodies: Vec<Body> = new.iter().map(|line| Body::of(text, line)).collect();
         let mut parts = Vec::new();
         let mut repeated = 0;
         let mut kept_from = 0;
         let mut at = 0;
         while at < new.len() {
-            let Some(run) = self.longest_run(text, &new, at) else {
+            let places = seeds(&bodies[at..]).flat_map(|seed| self.seeds.places(seed));
+            let Some(run) = self.longest_run(text, &new, at, places) else {
                 at += 1;
                 continue;
             };
@@ -140,14 +143,13 @@ impl Earlier {
         Some(Folded { parts, repeated: (repeated, new.len()) })
     }
 
-    /// The longest run of earlier lines with the bodies of the new lines from `at` on; the latest one of several.
-    fn longest_run(&self, text: &str, new: &[Line], at: usize) -> Option<Run> {
-        let places = self.seeds_at(text, new, at).filter_map(|seed| self.seeds.get(&seed)).flatten();
+    /// The longest run of earlier lines, from one of these places on, with the bodies of the new lines from `at` on; the first of
+    /// several.
+    fn longest_run(&self, text: &str, new: &[Line], at: usize, places: impl Iterator<Item = usize>) -> Option<Run> {
         let mut best: Option<Run> = None;
-        for &place in places {
-            let earlier = place as usize;
+        for earlier in places {
             let length = self.agreement(text, &new[at..], earlier);
-            if length > 0 && best.as_ref().is_none_or(|best| best.new.len() <= length) {
+            if length > best.as_ref().map_or(0, |best| best.new.len()) {
                 best = Some(Run { new: at..at + length, earlier });
             }
         }

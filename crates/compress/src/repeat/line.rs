@@ -74,13 +74,38 @@ fn numbered(line: &str) -> Option<(usize, u32)> {
 /// Whether `scaffold` with number `from` becomes `other` with number `to` when only the number changes and the column it ends in
 /// stays, as right-aligned and unaligned numbering both do.
 pub(super) fn continues(scaffold: &str, from: u32, other: &str, to: u32) -> bool {
-    let separator = scaffold.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    let aligned = scaffold.starts_with(' ');
-    let (from, to) = (from.to_string(), to.to_string());
-    let width = scaffold.len() - separator.len();
-    if aligned || to.len() == from.len() {
-        format!("{to:>width$}{separator}") == other
+    let (Some(this), Some(next)) = (Number::of(scaffold), Number::of(other)) else { return false };
+    // Numbers with leading zeros are not counted on: they are not written again by saying where they begin.
+    if next.separator != this.separator || next.digits != digits(to) {
+        return false;
+    }
+    if this.blanks > 0 || digits(to) == digits(from) {
+        next.blanks + next.digits == (this.blanks + this.digits).max(digits(to))
     } else {
-        format!("{to}{separator}") == other
+        next.blanks == 0
+    }
+}
+
+/// The parts of a scaffold: how many blanks and digits, and the separator.
+struct Number<'t> {
+    blanks: usize,
+    digits: usize,
+    separator: &'t str,
+}
+
+impl<'t> Number<'t> {
+    fn of(scaffold: &'t str) -> Option<Self> {
+        let digits_on = scaffold.trim_start_matches(' ');
+        let separator = digits_on.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = digits_on.len() - separator.len();
+        (digits > 0).then_some(Self { blanks: scaffold.len() - digits_on.len(), digits, separator })
+    }
+}
+
+/// Digits of a number as it is usually written.
+const fn digits(number: u32) -> usize {
+    match number.checked_ilog10() {
+        Some(tens) => tens as usize + 1,
+        None => 1,
     }
 }
