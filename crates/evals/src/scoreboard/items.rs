@@ -72,7 +72,18 @@ impl Family {
             {
                 Self::Tests
             }
-            _ if says(&["-ps-", "-lsof", "-lsmod", "-pip-list", "-dpkg-l", "docker ps", "get pods", "pip list"]) => {
+            _ if says(&[
+                "-ps-",
+                "-systemctl",
+                "-lsof",
+                "-lsmod",
+                "-pip-list",
+                "-dpkg-l",
+                "docker ps",
+                "get pods",
+                "pip list",
+            ]) =>
+            {
                 Self::Table
             }
             _ => Self::Command,

@@ -11,8 +11,8 @@ const LOCK_FILES: [&str; 6] =
 pub(super) fn check(input: &str, seen: &Seen, verdict: &mut Verdict) {
     let (mut old, mut new) = (0_usize, 0_usize);
     let mut locked = false;
-    for line in input.lines() {
-        let line = visible(line);
+    for raw in input.lines() {
+        let line = visible(raw);
         if old == 0 && new == 0 {
             if line.starts_with("diff ") || line.starts_with("+++ ") {
                 locked = LOCK_FILES.iter().any(|name| line.contains(name));
@@ -25,11 +25,11 @@ pub(super) fn check(input: &str, seen: &Seen, verdict: &mut Verdict) {
         match line.chars().next() {
             Some('+') => {
                 new = new.saturating_sub(1);
-                verdict.note(locked || seen.shows(&line), || line.clone());
+                verdict.note(locked || seen.shows(&line) || seen.shows(raw), || line.clone());
             }
             Some('-') => {
                 old = old.saturating_sub(1);
-                verdict.note(locked || seen.shows(&line), || line.clone());
+                verdict.note(locked || seen.shows(&line) || seen.shows(raw), || line.clone());
             }
             Some('\\') => {}
             _ => (old, new) = (old.saturating_sub(1), new.saturating_sub(1)),
