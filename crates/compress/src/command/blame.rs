@@ -19,7 +19,7 @@ const LINES: usize = 8;
 
 /// Writes each change once; `None` for a text that is no blame in one piece.
 pub(crate) fn encode(text: &str) -> Option<String> {
-    let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
+    let (body, end) = text.split_at(text.trim_end_matches('\n').len());
     let rows: Vec<Row<'_>> = body.split('\n').map(Row::parse).collect::<Option<_>>()?;
     let start = rows.first()?.number;
     let in_order = rows.iter().zip(start..).all(|(row, number)| row.number == number && row.width == rows[0].width);
@@ -56,7 +56,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     if width > 20 {
         return None;
     }
-    let (rows, end) = rows.strip_suffix('\n').map_or((rows, ""), |rows| (rows, "\n"));
+    let (rows, end) = rows.split_at(rows.trim_end_matches('\n').len());
     let mut changes: HashMap<&str, &str> = HashMap::new();
     let mut change = None;
     let mut text = String::with_capacity(encoded.len() * 2);
@@ -135,7 +135,9 @@ mod tests {
             encoded.contains("A=44ffe6c6d a.py (Ann Lee 2023-04-20\nA|line (of) 1)\n|line (of) 2)\nB=^5bb3027"),
             "{encoded}"
         );
-        assert_eq!(encode(&text.replace("  7)", "  9)")), None);
+        let more = text + "\n";
+        assert_eq!(decode(&encode(&more).expect("an encoding")).as_deref(), Some(more.as_str()));
+        assert_eq!(encode(&more.replace("  7)", "  9)")), None);
         assert!(decode(&encoded.replace("A|", "Q|")).is_none());
     }
 
