@@ -15,6 +15,11 @@ test:
 bless:
     HEADROOM_BLESS=1 cargo test -p headroom-compress --test cases
 
+# What each kind of text saves and keeps (see `cargo xtask scoreboard`); SCORE flags such as --kind log --losses
+scoreboard *FLAGS:
+    cargo run --release --package xtask -- corpus
+    cargo run --release --package xtask -- scoreboard {{FLAGS}}
+
 # Recorded sessions through the running proxy, with gates
 sessions:
     cargo build --release --locked --bin headroom

@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("headroom-testkit", &["headroom-core", "headroom-tokens"]),
-    ("xtask", &[]),
+    ("xtask", &["headroom-evals"]),
 ];
 
 /// Crates that do no I/O, and what would let them.

@@ -1,6 +1,8 @@
 //! Chores of this repository: `cargo xtask CHORE`.
 
+mod corpus;
 mod edges;
+mod scoreboard;
 mod situations;
 
 use std::process::ExitCode;
@@ -10,8 +12,14 @@ type Chore = fn(&[String]) -> Result<(), String>;
 
 /// Every chore with what it does.
 const CHORES: &[(&str, &str, Chore)] = &[
+    ("corpus", "make search results, listings and diffs to measure on, in target/corpus", corpus::run),
     ("edges", "check that crates depend only on what ARCHITECTURE.md allows", edges::run),
     ("situations", "write which test covers which row of docs/situations.md; --check only compares", situations::run),
+    (
+        "scoreboard",
+        "what each kind of text saves and keeps; --kind K, --dir D, --as-files, --losses, --json, --write",
+        scoreboard::run,
+    ),
 ];
 
 #[allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]

@@ -18,3 +18,8 @@ pub(crate) fn config_file() -> Option<PathBuf> {
 pub(crate) fn store_file() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.data_dir().join("headroom").join("store.db"))
 }
+
+/// Where a user's own command filters are, as `*.toml` files; `None` without a home directory.
+pub(crate) fn filter_folder() -> Option<PathBuf> {
+    Some(config_file()?.parent()?.join("filters"))
+}

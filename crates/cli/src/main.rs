@@ -37,6 +37,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     }
     let settings = said.read()?;
     start_log(&settings.log)?;
+    add_filters()?;
     let engine = || open(&settings).map(Engine::new).map_err(|error| CliError::Failed(error.to_string()));
     match cli.command {
         Command::Proxy(_) => commands::proxy::run(&settings),
@@ -75,6 +76,21 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
         ]);
     }
     Ok(Said::gather(cli.config.as_deref(), env::config_file().as_deref(), env::variable, &flags)?)
+}
+
+/// Adds the user's own command filters to those of the program.
+fn add_filters() -> Result<(), CliError> {
+    let Some(folder) = env::filter_folder().filter(|folder| folder.is_dir()) else { return Ok(()) };
+    let entries = std::fs::read_dir(&folder).map_err(CliError::while_doing(folder.display()))?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    paths.sort();
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(CliError::while_doing(path.display()))?;
+        files.push((path.display().to_string(), text));
+    }
+    headroom::add_filters(&files).map_err(|error| CliError::Usage(error.to_string()))
 }
 
 /// The configured policy with another mode, where the command line names one.

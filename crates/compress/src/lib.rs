@@ -17,10 +17,27 @@ mod table;
 pub mod view;
 mod weigh;
 
+pub use command::{FilterError, add_filters};
 pub use detect::{Detection, Piece, detect, split};
 pub use weigh::{Outcome, compress, compress_with};
 
-use headroom_core::Compressor;
+/// What an exact encoding of a text of this kind says, read by its own decoder: the very bytes of a text, or the value of a JSON
+/// text (without its layout, numbers as they were spelled). A text with omissions is read as far as its notation goes, gap marks as
+/// they are. `None` when the kind's decoders do not take it.
+///
+/// For tools that check what was sent; nothing on the request path needs it.
+pub fn decode(kind: Kind, written: &str) -> Option<String> {
+    match kind {
+        Kind::Json => json::decode(written),
+        Kind::Table => table::decode(written),
+        Kind::Diff => diff::decode(written),
+        Kind::Log | Kind::Search => search::decode(written),
+        Kind::Command => command::decode(written),
+        _ => None,
+    }
+}
+
+use headroom_core::{Compressor, Kind};
 
 /// Every compressor, in the order they are asked.
 pub static ALL: &[&dyn Compressor] = &[

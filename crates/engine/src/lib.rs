@@ -34,6 +34,7 @@ mod text;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
 pub use engine::{Engine, Outbound};
+pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};

@@ -3,11 +3,14 @@
 //! [`replay`] plays a [`Session`] through the engine turn by turn, as an agent would have sent it, and prices what would have arrived:
 //! against the provider's prefix cache, with the cost of reading back what a later turn turned out to need. It also
 //! checks what must never happen: a moved prefix, a changed word outside tool results, a handle that gives nothing back.
+//!
+//! [`scoreboard`] measures single texts instead: what each kind of text saves, and whether what counts in it is still there.
 
 mod blocks;
 mod price;
 mod recall;
 mod replay;
+pub mod scoreboard;
 mod session;
 
 pub use price::{PrefixCache, Prices};

@@ -8,6 +8,9 @@
 //! when_lines_match = ["^make\\[\\d+\\]: "]    # or: two lines of the output look like this (ours)
 //! strip_lines_matching = ["^make\\[\\d+\\]: (Entering|Leaving)"]
 //! pass_lines_matching = ["^PASS: "]          # success lines: left out whatever they are about (ours)
+//! pass_sections = [{ from = "^= PASSES =$", to = "^= " }]     # what belongs to successes, up to the line `to` (ours)
+//! guard_sections = [{ from = "^= FAILURES =$", to = "^= " }]  # where no series of alike lines is folded (ours)
+//! data = true                                # lines that are alike are data here, not steps (ours)
 //! keep_lines_matching = []                   # if not empty, only these are kept
 //! max_lines = 400                            # also head_lines, tail_lines
 //! [[tests.make]]
@@ -16,10 +19,10 @@
 //! expected = "cc a.c"
 //! ```
 //!
-//! Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
+//! The inline tests run when a file is read. Fields that would put words into the output (`match_output.message`, `on_empty`) or change a line (`replace`,
 //! `truncate_lines_at`) are read for what they say about noise: output that `match_output` sums up is noise but for the lines that match, a line
 //! that `replace` empties is noise. Nothing is printed that the command did not print, and a line that [`matters`](super::matter::matters)
-//! stays whatever a filter says, unless it is a success line.
+//! stays whatever a filter says, unless it is a success line; in a section of successes, a line that tells of a failure stays.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,27 +30,34 @@ use std::fmt;
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
 
-use super::matter::matters;
+use super::matter::{is_failure, is_frame, matters};
 
 /// A set of filters, in the order they are tried.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     filters: Vec<Filter>,
+    /// Filters of somebody else that are tried last.
+    more: Option<&'static Filters>,
 }
 
 impl Filters {
     /// Reads a filter file.
     pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
-        let file: File =
+        let mut file: File =
             toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
-        let filters = file
-            .filters
-            .into_iter()
-            .map(|(name, rules)| {
-                Filter::new(rules).map_err(|problem| FilterError { filter: Some(name), problem: problem.to_string() })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { filters })
+        let mut filters = Vec::with_capacity(file.filters.len());
+        for (name, rules) in file.filters {
+            let problem = |problem: String| FilterError { filter: Some(name.clone()), problem };
+            let filter = Filter::new(rules).map_err(|error| problem(error.to_string()))?;
+            for case in file.tests.remove(&name).unwrap_or_default() {
+                filter.check(&case).map_err(problem)?;
+            }
+            filters.push(filter);
+        }
+        match file.tests.into_keys().next() {
+            None => Ok(Self { filters, more: None }),
+            Some(name) => Err(FilterError { filter: Some(name), problem: "has tests but no rules".to_owned() }),
+        }
     }
 
     /// Adds the filters of another file, which are tried later.
@@ -55,21 +65,59 @@ impl Filters {
         self.filters.extend(other.filters);
     }
 
-    /// Which lines (as seen) are no noise. Every filter that fits the command or the output has its say.
-    pub(crate) fn keep(&self, command: Option<&str>, lines: &[&str]) -> Vec<bool> {
-        let mut keep = vec![true; lines.len()];
-        for filter in self.filters.iter().filter(|filter| filter.fits(command, lines)) {
-            filter.apply(lines, &mut keep);
+    /// Adds filters that live as long as the program, which are tried last.
+    pub(crate) fn borrow(&mut self, other: &'static Self) {
+        self.more = Some(other);
+    }
+
+    /// What the filters say about lines (as seen). Every filter that fits the command or the output has its say.
+    pub(crate) fn judge(&self, command: Option<&str>, lines: &[&str]) -> Judgement {
+        let mut judgement = Judgement::all(lines.len());
+        let mut is_data = false;
+        let more = self.more.iter().flat_map(|more| &more.filters);
+        for filter in self.filters.iter().chain(more).filter(|filter| filter.fits(command, lines)) {
+            filter.apply(lines, &mut judgement);
+            judgement.steps = true;
+            is_data |= filter.data;
         }
-        keep
+        judgement.steps &= !is_data;
+        judgement
     }
 }
 
-/// A filter file that cannot be read.
+/// What filters say about the lines of an output.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// Which lines are no noise.
+    pub(crate) keep: Vec<bool>,
+    /// Which lines belong to failures, where even lines that are alike stay.
+    pub(crate) guarded: Vec<bool>,
+    /// Whether the output is known, and reports steps rather than data.
+    pub(crate) steps: bool,
+}
+
+impl Judgement {
+    /// Nothing is noise.
+    fn all(lines: usize) -> Self {
+        Self { keep: vec![true; lines], guarded: vec![false; lines], steps: false }
+    }
+}
+
+/// A filter file that cannot be read, or that does not do what its own tests say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FilterError {
+pub struct FilterError {
     filter: Option<String>,
     problem: String,
+}
+
+impl FilterError {
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        Self { problem: format!("{file}: {self}"), filter: None }
+    }
+
+    pub(crate) fn too_late() -> Self {
+        Self { filter: None, problem: "filters are in use already and cannot be changed".to_owned() }
+    }
 }
 
 impl fmt::Display for FilterError {
@@ -87,6 +135,16 @@ impl std::error::Error for FilterError {}
 struct File {
     #[serde(default)]
     filters: BTreeMap<String, Rules>,
+    #[serde(default)]
+    tests: BTreeMap<String, Vec<Case>>,
+}
+
+/// What a filter is to make of an output; checked when the file is read.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    input: String,
+    expected: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -96,12 +154,21 @@ struct Rules {
     when_lines_match: Vec<String>,
     strip_lines_matching: Vec<String>,
     pass_lines_matching: Vec<String>,
+    pass_sections: Vec<SectionRule>,
+    guard_sections: Vec<SectionRule>,
+    data: bool,
     keep_lines_matching: Vec<String>,
     replace: Vec<Replace>,
     match_output: Vec<MatchOutput>,
     head_lines: Option<usize>,
     tail_lines: Option<usize>,
     max_lines: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct SectionRule {
+    from: String,
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +194,9 @@ struct Filter {
     when: RegexSet,
     strip: RegexSet,
     pass: RegexSet,
+    pass_sections: Vec<Section>,
+    guard_sections: Vec<Section>,
+    data: bool,
     keep: RegexSet,
     replace: Vec<(Regex, String)>,
     sums_up: Vec<(Regex, Option<Regex>)>,
@@ -141,6 +211,9 @@ impl Filter {
             when: RegexSet::new(rules.when_lines_match)?,
             strip: RegexSet::new(rules.strip_lines_matching)?,
             pass: RegexSet::new(rules.pass_lines_matching)?,
+            pass_sections: rules.pass_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
+            guard_sections: rules.guard_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
+            data: rules.data,
             keep: RegexSet::new(rules.keep_lines_matching)?,
             replace: rules
                 .replace
@@ -157,6 +230,15 @@ impl Filter {
         })
     }
 
+    fn check(&self, case: &Case) -> Result<(), String> {
+        let lines: Vec<&str> = case.input.lines().collect();
+        let mut judgement = Judgement::all(lines.len());
+        self.apply(&lines, &mut judgement);
+        let kept = lines.iter().zip(judgement.keep).filter(|(_, kept)| *kept).map(|(line, _)| *line);
+        let kept = kept.collect::<Vec<_>>().join("\n");
+        if kept == case.expected { Ok(()) } else { Err(format!("test {:?} keeps {kept:?}", case.name)) }
+    }
+
     /// Whether the command is this filter's, or the output is: two of its lines are.
     fn fits(&self, command: Option<&str>, lines: &[&str]) -> bool {
         let asked = self.command.as_ref().zip(command).is_some_and(|(pattern, command)| {
@@ -166,18 +248,24 @@ impl Filter {
         asked || (!self.when.is_empty() && sample.filter(|line| self.when.is_match(line)).take(2).count() == 2)
     }
 
-    fn apply(&self, lines: &[&str], keep: &mut [bool]) {
+    fn apply(&self, lines: &[&str], judgement: &mut Judgement) {
+        self.guard_sections.iter().for_each(|section| section.mark(lines, &mut judgement.guarded));
+        let mut passed = vec![false; lines.len()];
+        self.pass_sections.iter().for_each(|section| section.mark(lines, &mut passed));
+        let keep = &mut judgement.keep[..];
         let sums_up = |line: &str| self.sums_up.iter().any(|(pattern, _)| pattern.is_match(line));
         let summed_up = self.sums_up.iter().any(|(pattern, unless)| {
             lines.iter().any(|line| pattern.is_match(line))
                 && !unless.as_ref().is_some_and(|unless| lines.iter().any(|line| unless.is_match(line)))
         });
-        for (line, keep) in lines.iter().zip(&mut *keep) {
+        for ((line, keep), passed) in lines.iter().zip(&mut *keep).zip(passed) {
             let noise = self.strip.is_match(line)
                 || (!self.keep.is_empty() && !self.keep.is_match(line))
                 || (summed_up && !sums_up(line))
                 || self.is_emptied(line);
-            *keep &= !self.pass.is_match(line) && (!noise || matters(line));
+            *keep &= !self.pass.is_match(line)
+                && (!noise || matters(line))
+                && (!passed || is_failure(line) || is_frame(line));
         }
         self.cut(lines, keep);
     }
@@ -207,6 +295,31 @@ impl Filter {
     }
 }
 
+/// Lines between two lines, both of which are outside.
+#[derive(Debug)]
+struct Section {
+    from: Regex,
+    to: Regex,
+}
+
+impl Section {
+    fn new(rule: &SectionRule) -> Result<Self, regex::Error> {
+        Ok(Self { from: Regex::new(&rule.from)?, to: Regex::new(&rule.to)? })
+    }
+
+    /// A section without an end goes on to the last line. The line that ends one may begin the next.
+    fn mark(&self, lines: &[&str], marks: &mut [bool]) {
+        let mut inside = false;
+        for (line, mark) in lines.iter().zip(marks) {
+            if inside && self.to.is_match(line) {
+                inside = false;
+            }
+            *mark |= inside;
+            inside |= self.from.is_match(line);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,7 +327,7 @@ mod tests {
     fn kept(filters: &str, command: &str, output: &str) -> String {
         let filters = Filters::parse(filters).expect("a filter file");
         let lines: Vec<&str> = output.lines().collect();
-        let keep = filters.keep(Some(command), &lines);
+        let keep = filters.judge(Some(command), &lines).keep;
         lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect::<Vec<_>>().join("\n")
     }
 
@@ -232,6 +345,29 @@ mod tests {
         assert_eq!(kept(cut, "a", "1\n2\nfailed\n4\n5"), "1\nfailed\n5");
         let max = "[filters.x]\nmatch_command = '.'\nmax_lines = 2\nreplace = [{ pattern = '^#.*', replacement = '' }]";
         assert_eq!(kept(max, "a", "# c\n1\n2\n3"), "1\n2");
+    }
+
+    #[test]
+    fn sections_of_successes_go_and_sections_of_failures_are_guarded() {
+        let filters = "[filters.x]\nmatch_command = '.'\npass_sections = [{ from = '^= P', to = '^= ' }]\nguard_sections = [{ from = '^= F', to = '^= ' }]";
+        let output = "= PASSES\nwarning: printed by a test that passed\n= FAILURES\nE x\n= end\nz";
+        assert_eq!(kept(filters, "a", output), "= PASSES\n= FAILURES\nE x\n= end\nz");
+        let lines: Vec<&str> = output.lines().collect();
+        let judgement = Filters::parse(filters).expect("a filter file").judge(Some("a"), &lines);
+        assert_eq!(judgement.guarded, [false, false, false, true, false, false]);
+        assert!(judgement.steps);
+    }
+
+    #[test]
+    fn a_file_that_fails_its_own_tests_is_refused() {
+        let file = |expected: &str| {
+            format!(
+                "[filters.x]\nstrip_lines_matching = ['^a']\n[[tests.x]]\nname = 'n'\ninput = \"a\\nb\"\nexpected = '{expected}'"
+            )
+        };
+        assert!(Filters::parse(&file("b")).is_ok());
+        assert!(Filters::parse(&file("a")).unwrap_err().to_string().contains("test \"n\" keeps \"b\""));
+        assert!(Filters::parse("[[tests.y]]\nname = 'n'\ninput = ''\nexpected = ''").is_err());
     }
 
     #[test]

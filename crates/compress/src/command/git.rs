@@ -1,7 +1,38 @@
-//! `git log`: every hash, author, date and subject stays; the bodies of commit messages are left out.
+//! `git log`: every hash, author, date and subject stays; the bodies of commit messages and long lists of files are left out.
 
-/// Takes the bodies of commit messages out of `keep`.
-pub(crate) fn fold_bodies(lines: &[&str], keep: &mut [bool]) {
+/// Fewer commits are shown to be read whole.
+const COMMITS: usize = 3;
+
+/// Of the files that a commit changed, the first ones stay.
+const FILES: usize = 3;
+
+/// Takes the bodies of commit messages, and the long lists of files below them, out of `keep`.
+pub(crate) fn fold_log(lines: &[&str], keep: &mut [bool]) {
+    fold_bodies(lines, keep);
+    if lines.iter().filter(|line| is_commit(line)).count() >= COMMITS {
+        fold_files(lines, keep);
+    }
+}
+
+/// Lists of `--stat`: what follows the first files goes, the sum of it stays.
+fn fold_files(lines: &[&str], keep: &mut [bool]) {
+    let mut listed = 0;
+    for (line, keep) in lines.iter().zip(keep) {
+        listed = if is_stat(line) { listed + 1 } else { 0 };
+        *keep &= listed <= FILES;
+    }
+}
+
+/// ` src/a.rs | 12 ++--`
+fn is_stat(line: &str) -> bool {
+    line.starts_with(' ')
+        && line.rsplit_once(" | ").is_some_and(|(_, change)| {
+            let change = change.trim_start();
+            change.starts_with(|c: char| c.is_ascii_digit()) || change.starts_with("Bin")
+        })
+}
+
+fn fold_bodies(lines: &[&str], keep: &mut [bool]) {
     let mut at = 0;
     while at < lines.len() {
         if !is_commit(lines[at]) {

@@ -5,16 +5,9 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 /// Word beginnings of trouble and of verdicts, in any case. Too many lines kept costs a little; one too few costs trust.
-static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+static GRAVE: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let signs = [
-        "error",
         "err!",
-        "fail",
-        "warn",
-        "fatal",
-        "panic",
-        "exception",
-        "traceback",
         "denied",
         "refused",
         "cannot",
@@ -26,9 +19,6 @@ static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "missing",
         "not found",
         "no such",
-        "abort",
-        "killed",
-        "segmentation",
         "timed out",
         "timeout",
         "undefined",
@@ -42,24 +32,66 @@ static SIGNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "expected",
         "caused by",
         "vulnerab",
-        "deprecat",
         "passed",
         "passing",
         "tests run",
-        "not ok",
         "succe",
         "build ",
-        "✕",
-        "✗",
-        "❌",
-        "●",
     ];
-    AhoCorasick::builder().ascii_case_insensitive(true).build(signs).ok()
+    any_case(&[&signs, &FAILURES[..]].concat())
 });
 
-/// Whether a line (as seen, without escape sequences) must stay as it is.
+/// Word beginnings that say that something failed.
+const FAILURES: [&str; 15] = [
+    "error",
+    "fail",
+    "fatal",
+    "panic",
+    "exception",
+    "traceback",
+    "abort",
+    "killed",
+    "segmentation",
+    "not ok",
+    "✕",
+    "✗",
+    "×",
+    "❌",
+    "●",
+];
+
+static FAILED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_case(&FAILURES));
+
+/// Word beginnings of warnings.
+static MILD: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| any_case(&["warn", "deprecat"]));
+
+fn any_case(signs: &[&str]) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(signs).ok()
+}
+
+fn has(signs: &Option<AhoCorasick>, line: &str) -> bool {
+    signs.as_ref().is_none_or(|signs| signs.is_match(line))
+}
+
+/// Whether a line (as seen, without escape sequences) must stay.
 pub(crate) fn matters(line: &str) -> bool {
-    SIGNS.as_ref().is_none_or(|signs| signs.is_match(line)) || is_summary(line) || has_place(line)
+    is_quoted(line) || has(&MILD, line)
+}
+
+/// Whether a line must stay as it is, because a reader will quote it: all that matters but warnings, which come in series.
+pub(crate) fn is_quoted(line: &str) -> bool {
+    has(&GRAVE, line) || is_summary(line) || has_place(line) || line.starts_with("E   ")
+}
+
+/// Whether a line says that something failed: what stays even where a whole block of output comes again.
+pub(crate) fn is_failure(line: &str) -> bool {
+    has(&FAILED, line) || is_summary(line) || line.starts_with("E   ")
+}
+
+/// Whether a line is a frame of a stack trace: `File "a.py", line 3`, `at a.B(C.java:4)`.
+pub(crate) fn is_frame(line: &str) -> bool {
+    let trimmed = line.trim_start();
+    trimmed.len() < line.len() && (trimmed.starts_with("at ") || trimmed.starts_with("File \""))
 }
 
 /// `Ran 56 tests in 0.1s`, `OK (skipped=2)`, `12 tests, 3 skipped`.
@@ -102,6 +134,7 @@ mod tests {
             "npm ERR! code 1",
             "Permission denied",
             "0 failures",
+            "E         # #  #",
         ] {
             assert!(matters(line), "{line}");
         }

@@ -5,28 +5,53 @@
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
+mod again;
+mod blame;
+mod family;
 pub(crate) mod filter;
 mod git;
 pub(crate) mod matter;
 mod noise;
+mod steps;
 pub(crate) mod terminal;
 pub(crate) mod verbatim;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-use filter::Filters;
+pub use filter::FilterError;
+use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
 use crate::{lines, search};
 
-/// The filters that come with the program.
+/// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
+///
+/// Meant to be called once, before the first text is compressed.
+///
+/// # Errors
+///
+/// A file that cannot be read or fails its own tests; filters that are in use already: what was decided with them would not be decided
+/// again.
+pub fn add_filters(files: &[(String, String)]) -> Result<(), FilterError> {
+    let mut filters = Filters::default();
+    for (name, text) in files {
+        filters.extend(Filters::parse(text).map_err(|error| error.in_file(name))?);
+    }
+    OWN_FILTERS.set(filters).map_err(|_| FilterError::too_late())
+}
+
+/// The user's filters.
+static OWN_FILTERS: OnceLock<Filters> = OnceLock::new();
+
+/// The filters that are in use: those that come with the program, then the user's.
 static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
     let mut filters = Filters::default();
     for text in FILTER_FILES {
         // A test reads every file; one that could not be read would filter nothing.
         filters.extend(Filters::parse(text).unwrap_or_default());
     }
+    filters.borrow(OWN_FILTERS.get_or_init(Filters::default));
     filters
 });
 
@@ -48,10 +73,7 @@ impl Compressor for CommandCompressor {
         if segment.hints.editable {
             return None;
         }
-        let lines: Vec<&str> = segment.text.lines().collect();
-        let fixed = verbatim::lines(&lines);
-        let exact =
-            || search::shortest(segment.text, goal, &|line| fixed.get(line) != Some(&false)).map(Compressed::exact);
+        let exact = || encode(segment.text, goal).map(Compressed::exact);
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {
             return Some(omitting);
@@ -63,8 +85,50 @@ impl Compressor for CommandCompressor {
     }
 }
 
+/// The exact encoding, proved by decoding it; `None` when none is shorter.
+fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
+    let reads_back = |encoded: &String| decode(encoded).as_deref() == Some(text);
+    if let Some(blame) = blame::encode(text).filter(reads_back) {
+        return Some(blame);
+    }
+    let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
+    let source = again.as_deref().unwrap_or(text);
+    let lines: Vec<&str> = source.split('\n').map(lines::body).collect();
+    let mut fixed = verbatim::lines(&lines);
+    if again.is_some() {
+        fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
+    }
+    let shortest = search::shortest(source, goal, &|line| fixed.get(line) != Some(&false));
+    shortest.or(again).filter(reads_back)
+}
+
+/// What an exact encoding of command output says; `None` for a text that is none.
+pub(crate) fn decode(written: &str) -> Option<String> {
+    if let Some(text) = blame::decode(written) {
+        return Some(text);
+    }
+    let lines = search::decode(written);
+    match lines.as_deref().unwrap_or(written) {
+        blocks if again::is_encoded(blocks) => again::decode(blocks),
+        _ => lines,
+    }
+}
+
 /// No exact encoding of command output was seen to come close to this fraction of it.
 const CLEARLY: usize = 3;
+
+/// Diffs of fewer lines keep all their context, as they do when they stand alone.
+const LARGE_DIFF: usize = 150;
+
+/// Guards what belongs to a failure or is somebody's source: hunks, code, stack frames, and indented lines below a line that matters.
+fn guard(bodies: &[&str], hunks: &[bool], guarded: &mut [bool]) {
+    let mut below = false;
+    for ((line, guarded), in_hunk) in bodies.iter().zip(guarded).zip(hunks) {
+        let indented = line.starts_with([' ', '\t']) && !line.trim().is_empty();
+        below = matter::matters(line) || (below && indented);
+        *guarded |= *in_hunk || matter::is_frame(line) || (below && indented) || verbatim::is_code(line);
+    }
+}
 
 /// The output without noise; `None` where omitting is not allowed, or there is none.
 fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
@@ -76,12 +140,23 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
 
     let fixed = verbatim::lines(&bodies);
     let hunks = verbatim::hunks(&bodies);
-    let mut keep = FILTERS.keep(segment.hints.command, &bodies);
+    let Judgement { mut keep, mut guarded, steps } = FILTERS.judge(segment.hints.command, &bodies);
+    let steps = steps || segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
     noise::fold(&bodies, &mut keep);
-    git::fold_bodies(&bodies, &mut keep);
+    git::fold_log(&bodies, &mut keep);
+    if steps {
+        guard(&bodies, &hunks, &mut guarded);
+        steps::fold(&bodies, &guarded, &mut keep);
+    }
     for (keep, in_hunk) in keep.iter_mut().zip(&hunks) {
         *keep |= in_hunk;
     }
+    if hunks.iter().filter(|in_hunk| **in_hunk).count() >= LARGE_DIFF {
+        for ((keep, kept), in_hunk) in keep.iter_mut().zip(crate::diff::fold::keep(&bodies)).zip(&hunks) {
+            *keep &= kept || !in_hunk;
+        }
+    }
+    noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
     let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
-use super::matter::matters;
+use super::matter::{is_failure, matters};
 use crate::log::lex::{self, Hashed, HashedMap};
 
 /// A run of equal lines, or of states of one counter, is folded from this length on.
@@ -18,7 +18,6 @@ pub(crate) fn fold(lines: &[&str], keep: &mut [bool]) {
     fold_pairs(lines, keep);
     fold_equal(lines, keep);
     fold_counters(lines, keep);
-    fold_blocks(lines, keep);
 }
 
 /// A test and, on the next line, its description and that it passed: Django writes both.
@@ -73,28 +72,32 @@ fn counter(line: &str) -> Option<u64> {
     Some(lex::hash(shape.as_bytes()))
 }
 
-/// Lines that stand in the same company further up: the second copy of a block. Lines that matter stay.
-fn fold_blocks(lines: &[&str], keep: &mut [bool]) {
-    let hashes: Vec<u64> = lines.iter().map(|line| lex::hash(line.trim_end().as_bytes())).collect();
-    // A pair of lines that follow each other, and where the second of them stood first.
+/// Takes out of `keep` the second and later copies of blocks. What says that something failed stays, so that every failure shows its cause; in a
+/// hunk of a diff, where lines are somebody's source, nothing does.
+///
+/// Only lines that are kept count, so that what goes here stands further up.
+pub(crate) fn fold_blocks(lines: &[&str], in_hunk: &[bool], keep: &mut [bool]) {
+    let shown: Vec<usize> = (0..lines.len()).filter(|at| keep[*at]).collect();
+    let line = |place: usize| lines[shown[place]].trim_end();
+    let hashes: Vec<u64> = (0..shown.len()).map(|place| lex::hash(line(place).as_bytes())).collect();
+    // A pair of lines that follow each other, and where it stood first.
     let mut pairs: HashedMap<usize> = HashedMap::default();
     let mut again: HashSet<usize, BuildHasherDefault<Hashed>> = HashSet::default();
     for (at, pair) in hashes.windows(2).enumerate() {
         let hash = lex::mix(pair[0] ^ pair[1].rotate_left(17));
         let first = *pairs.entry(hash).or_insert(at);
-        let equal = |a: usize, b: usize| lines[a].trim_end() == lines[b].trim_end();
-        if first + 1 < at && equal(first, at) && equal(first + 1, at + 1) {
+        if first + 1 < at && line(first) == line(at) && line(first + 1) == line(at + 1) {
             again.insert(at);
             again.insert(at + 1);
         }
     }
     let mut at = 0;
-    while at < lines.len() {
-        let run = (at..lines.len()).take_while(|line| again.contains(line)).count();
-        let bytes: usize = lines[at..at + run].iter().map(|line| line.trim().len()).sum();
+    while at < shown.len() {
+        let run = (at..shown.len()).take_while(|place| again.contains(place)).count();
+        let bytes: usize = (at..at + run).map(|place| line(place).trim_start().len()).sum();
         if run >= BLOCK_LINES && bytes >= BLOCK_BYTES {
-            for line in at..at + run {
-                keep[line] &= matters(lines[line]);
+            for place in at..at + run {
+                keep[shown[place]] = !in_hunk[shown[place]] && is_failure(line(place));
             }
         }
         at += run.max(1);
@@ -141,6 +144,13 @@ mod tests {
         let block: String = (0..6).map(|i| format!("line {i} of a block that is long enough to be folded\n")).collect();
         let failing = format!("{block}E   assertion failed: x\n");
         let second = format!("{failing}between\n{failing}end");
-        check(&second, &format!("{failing}between\nE   assertion failed: x\nend"));
+        let lines: Vec<&str> = second.lines().collect();
+        let kept = |in_hunk: bool| {
+            let mut keep = vec![true; lines.len()];
+            fold_blocks(&lines, &vec![in_hunk; lines.len()], &mut keep);
+            lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(kept(false), format!("{failing}between\nE   assertion failed: x\nend"));
+        assert_eq!(kept(true), format!("{failing}between\nend"));
     }
 }

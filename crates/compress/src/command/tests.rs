@@ -3,45 +3,14 @@
 use headroom_core::Hints;
 use headroom_testkit::{corpus, generate::any_text, laws};
 use proptest::prelude::*;
-use serde::Deserialize;
 
 use super::*;
-
-/// The inline tests of a filter file.
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    tests: std::collections::BTreeMap<String, Vec<Case>>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    input: String,
-    expected: String,
-}
 
 #[test]
 fn every_filter_file_reads_and_does_what_it_says() {
     for text in FILTER_FILES {
-        let filters = Filters::parse(text).expect("a filter file");
-        let file: File = toml::from_str(text).expect("inline tests");
-        assert!(!file.tests.is_empty());
-        for (filter, case) in file.tests.iter().flat_map(|(filter, cases)| cases.iter().map(move |case| (filter, case)))
-        {
-            let lines: Vec<&str> = case.input.lines().collect();
-            let command = match filter.as_str() {
-                "python" => "pytest",
-                "rust" => "cargo test",
-                "jvm" => "mvn test",
-                "pip" => "pip install x",
-                "git" => "git fetch",
-                other => other,
-            };
-            let keep = filters.keep(Some(command), &lines);
-            let kept: Vec<&str> = lines.iter().zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| *line).collect();
-            assert_eq!(kept.join("\n"), case.expected, "{filter}: {}", case.name);
-        }
+        Filters::parse(text).expect("a filter file whose tests hold");
+        assert!(text.contains("[[tests."));
     }
 }
 

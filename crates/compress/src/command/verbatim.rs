@@ -1,13 +1,13 @@
 //! Lines that are written as they are in every encoding: what matters, hunks of diffs, and code, because a reader quotes them whole.
 
-use super::matter::matters;
+use super::matter::is_quoted;
 use crate::detect::diff::is_hunk_header;
 
 /// Which lines (as seen, without line ends) are written as they are.
 pub(crate) fn lines(lines: &[&str]) -> Vec<bool> {
     let mut fixed = hunks(lines);
     for (fixed, line) in fixed.iter_mut().zip(lines) {
-        *fixed = *fixed || is_code(line) || matters(line);
+        *fixed = *fixed || is_code(line) || is_quoted(line);
     }
     fixed
 }
@@ -49,7 +49,7 @@ pub(crate) fn counts(header: &str) -> (usize, usize) {
 }
 
 /// Indented or ended like a statement.
-fn is_code(line: &str) -> bool {
+pub(crate) fn is_code(line: &str) -> bool {
     let end = line.trim_end();
     let indented = line.starts_with([' ', '\t']);
     end.ends_with(['{', ';']) || (indented && end.ends_with(['}', ',', '(', '[', ':']))

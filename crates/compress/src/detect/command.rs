@@ -25,6 +25,13 @@ pub(super) fn is_command(sample: &Sample<'_>) -> bool {
         || is_git(&lines, filled)
 }
 
+/// Whether an XML text is the report of a test runner (JUnit, NUnit, xUnit).
+pub(super) fn is_test_report(sample: &Sample<'_>) -> bool {
+    ["<testsuite", "<testcase ", "<test-run ", "<test-case ", "<assemblies"]
+        .iter()
+        .any(|tag| sample.lines.iter().any(|line| line.contains(tag)))
+}
+
 /// Whether the lines were made by a machine: most of them have a shape (separators and kinds of words) that occurs several times.
 pub(super) fn is_regular(sample: &Sample<'_>) -> bool {
     let mut shapes: HashedMap<usize> = HashedMap::default();

@@ -39,8 +39,11 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Json;
     }
     let sample = Sample::of(text);
-    if sample.binary || text.trim_start().starts_with("<?xml") {
+    if sample.binary {
         return Kind::Opaque;
+    }
+    if text.trim_start().starts_with("<?xml") {
+        return if command::is_test_report(&sample) { Kind::Command } else { Kind::Opaque };
     }
     if html::is_html(text) {
         return Kind::Html;
@@ -191,11 +194,17 @@ impl<'a> Origin<'a> {
         let named = words.iter().skip(1).rev().find_map(|word| of_name(word)).filter(|_| shows_file);
         Self {
             program,
-            is_file: hints.path.is_some() || shows_file,
+            is_file: hints.path.is_some_and(|path| !holds_output(path)) || shows_file,
             is_shell: hints.command.is_some(),
             language: hints.path.and_then(of_name).or(named),
         }
     }
+}
+
+/// Whether a file's name says that it holds what a command printed.
+fn holds_output(path: &str) -> bool {
+    const ENDINGS: [&str; 7] = ["txt", "log", "out", "err", "stdout", "stderr", "output"];
+    path.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 /// The last command of a line that prints what is seen: after `cd x &&`, `;`, and before a pipe that only shortens.

@@ -2,31 +2,65 @@
 //!
 //! ```text
 //! [diff, unfolded by: "diff x" = "diff --git a/x b/x" with its "---" and "+++"; "@@ -1 +2 @@" has its counts left out]
-//! diff src/a.rs
-//! index 1234567..89abcde 100644
+//! diff src/a.rs 1234567..89abcde
 //! @@ -118 +120 @@ fn main() {
 //! ```
 //!
-//! Every file name and every line number stays. The counts of a hunk follow from its lines, the names from the first line.
+//! Every file name and every line number stays. The counts of a hunk follow from its lines, the names from the first line. Lines that were
+//! changed in one place are joined ([`super::edits`]).
 
+use super::edits;
 use crate::detect::diff::is_hunk_header;
 
-const INTRODUCTION: &str =
-    "[diff; \"diff x\" = \"diff --git a/x b/x\" with its \"---\" and \"+++\"; \"@@ -1 +2 @@\" without its counts]\n";
+const INTRODUCTION: &str = "[diff; \"diff x\" = \"diff --git a/x b/x\" with index, \"---\", \"+++\"; \"@@ -1 +2 @@\" without its counts, \" = same part as above; \"~a[-b-]{+c+}d\" = \"-abd\", \"+acd\"]\n";
+
+/// How changed lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// Each as it is.
+    Verbatim,
+    /// A removed and an added line as one where they share most of it.
+    Joined,
+}
+
+/// Stands for the heading of the hunk above.
+const SAME: &str = "\"";
 
 /// Encodes a diff; `None` when there is nothing to leave out, or a line could be taken for an encoded one.
-pub(crate) fn encode(text: &str) -> Option<String> {
+///
+/// With `Changes::Joined` a line and what it became may share a row, which `Changes::Verbatim` does not do.
+pub(crate) fn encode(text: &str, changes: Changes) -> Option<String> {
+    let headers = encode_headers(text)?;
+    let joined = if changes == Changes::Joined { edits::join(&headers) } else { None };
+    let encoded = INTRODUCTION.to_owned() + joined.as_ref().unwrap_or(&headers);
+    (encoded.len() < text.len()).then_some(encoded)
+}
+
+/// Gives back what [`encode`] was given; `None` for a text it did not write.
+pub(crate) fn decode(encoded: &str) -> Option<String> {
+    decode_headers(&edits::part(encoded.strip_prefix(INTRODUCTION)?)?)
+}
+
+fn encode_headers(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let mut encoded = String::with_capacity(text.len());
-    encoded.push_str(INTRODUCTION);
+    let mut heading = "";
     let mut names: Option<Names<'_>> = None;
     let mut at = 0;
     while at < lines.len() {
         let line = lines[at];
         if let Some(path) = git_path(line) {
+            if versions(path).is_some() {
+                return None;
+            }
             names = Some(Names::of(path));
             encoded.push_str("diff ");
             encoded.push_str(path);
+            if let Some(versions) = lines.get(at + 1).and_then(|next| plain_index(next)) {
+                encoded.push(' ');
+                encoded.push_str(versions);
+                at += 1;
+            }
         } else if is_short_name(line) {
             return None;
         } else if let Some(known) = names
@@ -42,7 +76,15 @@ pub(crate) fn encode(text: &str) -> Option<String> {
             if names.is_some() {
                 return None;
             }
-            encoded.push_str(&without_counts(line, &lines[at + 1..])?);
+            let short = without_counts(line, &lines[at + 1..])?;
+            let new = heading_of(line);
+            if new == SAME {
+                return None;
+            }
+            let same = !new.is_empty() && new == heading;
+            encoded.push_str(if same { &short[..short.len() - new.len()] } else { &short });
+            encoded.push_str(if same { SAME } else { "" });
+            heading = new;
         } else {
             Names::note(&mut names, line);
             encoded.push_str(line);
@@ -51,24 +93,34 @@ pub(crate) fn encode(text: &str) -> Option<String> {
         at += 1;
     }
     encoded.pop();
-    (encoded.len() < text.len()).then_some(encoded)
+    Some(encoded)
 }
 
-/// Gives back what [`encode`] was given; `None` for a text it did not write.
-pub(crate) fn decode(encoded: &str) -> Option<String> {
-    let lines: Vec<&str> = encoded.strip_prefix(INTRODUCTION)?.split('\n').collect();
+fn decode_headers(encoded: &str) -> Option<String> {
+    let lines: Vec<&str> = encoded.split('\n').collect();
     let mut text = String::with_capacity(encoded.len() * 5 / 4);
+    let mut heading = "";
     let mut names: Option<Names<'_>> = None;
     for (at, line) in lines.iter().enumerate() {
         if is_short_name(line) {
-            let path = &line[5..];
+            let (path, versions) = versions(&line[5..]).map_or((&line[5..], None), |(path, found)| (path, Some(found)));
             names = Some(Names::of(path));
             text.push_str(&format!("diff --git a/{path} b/{path}"));
+            if let Some(versions) = versions {
+                text.push_str(&format!("\nindex {versions} 100644"));
+            }
         } else if is_hunk_header(line) {
             if let Some(known) = names.take() {
                 text.push_str(&format!("{}\n{}\n", known.old_line(), known.new_line()));
             }
-            text.push_str(&with_counts(line, &lines[at + 1..])?);
+            let full = with_counts(line, &lines[at + 1..])?;
+            if heading_of(line) == SAME {
+                text.push_str(full.strip_suffix(SAME)?);
+                text.push_str(heading);
+            } else {
+                text.push_str(&full);
+                heading = heading_of(line);
+            }
         } else {
             Names::note(&mut names, line);
             text.push_str(line);
@@ -126,6 +178,22 @@ fn git_path(line: &str) -> Option<&str> {
     (plain && names[path.len()..].strip_prefix(" b/") == Some(path)).then_some(path)
 }
 
+/// `1234567..89abcde` of a line `index 1234567..89abcde 100644`: the mode of nearly all files.
+fn plain_index(line: &str) -> Option<&str> {
+    let found = line.strip_prefix("index ")?.strip_suffix(" 100644")?;
+    is_versions(found).then_some(found)
+}
+
+/// A path, and what `plain_index` found below it.
+fn versions(path: &str) -> Option<(&str, &str)> {
+    path.rsplit_once(' ').filter(|(_, end)| is_versions(end))
+}
+
+fn is_versions(text: &str) -> bool {
+    let is_hash = |hash: &str| hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split_once("..").is_some_and(|(old, new)| is_hash(old) && is_hash(new))
+}
+
 fn is_short_name(line: &str) -> bool {
     line.strip_prefix("diff ").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('-'))
 }
@@ -147,6 +215,11 @@ fn count(lines: &[&str]) -> (usize, usize) {
         }
     }
     (old, new)
+}
+
+/// What follows the second `@@ ` of a hunk header: usually the function that the hunk is in.
+fn heading_of(header: &str) -> &str {
+    header.get(2..).and_then(|rest| rest.split_once(" @@ ")).map_or("", |(_, heading)| heading)
 }
 
 /// The parts of a plain hunk header: both starts, and what follows them.

@@ -3,23 +3,13 @@
 use crate::command::verbatim;
 use crate::detect::diff::is_hunk_header;
 
-/// Context lines kept next to a change.
-const NEAR: usize = 1;
-
 /// A generated file's hunks are left out from this many lines on.
 const GENERATED: usize = 20;
 
-/// Which lines stay: every header, every changed line outside generated files, and the context next to changes.
+/// Which lines stay: every header, and every changed line outside generated files. Where a change is, its hunk's header says.
 pub(crate) fn keep(lines: &[&str]) -> Vec<bool> {
     let inside = verbatim::hunks(lines);
-    let mut keep = vec![true; lines.len()];
-    for at in 0..lines.len() {
-        if inside[at] && is_context(lines[at]) {
-            let from = at.saturating_sub(NEAR);
-            let near = (from..lines.len().min(at + NEAR + 1)).any(|other| inside[other] && is_change(lines[other]));
-            keep[at] = near;
-        }
-    }
+    let mut keep: Vec<bool> = lines.iter().zip(&inside).map(|(line, inside)| !inside || !is_context(line)).collect();
     fold_generated(lines, &inside, &mut keep);
     keep
 }
@@ -71,18 +61,14 @@ fn is_context(line: &str) -> bool {
     (line.starts_with(' ') || line.is_empty()) && !is_hunk_header(line)
 }
 
-fn is_change(line: &str) -> bool {
-    line.starts_with(['+', '-', '\\'])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn changes_stay_with_the_line_next_to_them() {
+    fn changes_stay_with_their_header() {
         let text = ["@@ -1,6 +1,6 @@", " a", " b", "-c", "+d", " e", " f", " g"];
-        assert_eq!(keep(&text), [true, false, true, true, true, true, false, false]);
+        assert_eq!(keep(&text), [true, false, false, true, true, false, false, false]);
     }
 
     #[test]

@@ -4,10 +4,14 @@
 //! applies. Standard ([`fold`]): every changed line stays; context away from changes and lock files are left out. The result is no
 //! patch any more, which its gap marks say.
 
+mod edits;
 mod exact;
-mod fold;
+pub(crate) mod fold;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+use exact::Changes;
+pub(crate) use exact::decode;
 
 use crate::lines;
 
@@ -31,9 +35,12 @@ impl Compressor for DiffCompressor {
             return None;
         }
         let text = segment.text;
-        let encode = |text: &str| exact::encode(text).filter(|encoded| exact::decode(encoded).as_deref() == Some(text));
-        let exact = || encode(text).map(Compressed::exact);
-        let Some(original) = goal.original() else { return exact() };
+        let encode = |text: &str, changes| {
+            exact::encode(text, changes).filter(|encoded| decode(encoded).as_deref() == Some(text))
+        };
+        let Some(original) = goal.original() else { return encode(text, Changes::Joined).map(Compressed::exact) };
+        // Where lines may be left out, those that are left are to be found word for word.
+        let exact = || encode(text, Changes::Verbatim).map(Compressed::exact);
         let lines = lines::split(text);
         if lines.len() < SMALL {
             return exact();
@@ -45,7 +52,7 @@ impl Compressor for DiffCompressor {
             return exact();
         }
         let (body, omissions) = lines::omit(original, &keep, |line| lines[line]);
-        Some(Compressed::omitting(encode(&body).unwrap_or(body), original, omissions))
+        Some(Compressed::omitting(encode(&body, Changes::Verbatim).unwrap_or(body), original, omissions))
     }
 }
 

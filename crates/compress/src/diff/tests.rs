@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn reads_back(text: &str) {
-    if let Some(encoded) = exact::encode(text) {
-        assert_eq!(exact::decode(&encoded).as_deref(), Some(text), "{encoded}");
+    for changes in [Changes::Verbatim, Changes::Joined] {
+        if let Some(encoded) = exact::encode(text, changes) {
+            assert_eq!(decode(&encoded).as_deref(), Some(text), "{encoded}");
+        }
     }
 }
 
@@ -35,11 +37,9 @@ fn diff(files: usize, hunks: usize) -> String {
 #[test]
 fn a_diff_reads_back_and_is_shorter() {
     let text = diff(5, 2);
-    let encoded = exact::encode(&text).expect("an encoding");
-    assert_eq!(exact::decode(&encoded).as_deref(), Some(text.as_str()));
-    assert!(
-        encoded.contains("diff crates/app/src/file_0.rs\nindex 1234567..89abcde 100644\n@@ -10 +10 @@ fn f_0() {\n")
-    );
+    let encoded = exact::encode(&text, Changes::Joined).expect("an encoding");
+    assert_eq!(decode(&encoded).as_deref(), Some(text.as_str()));
+    assert!(encoded.contains("diff crates/app/src/file_0.rs 1234567..89abcde\n@@ -10 +10 @@ fn f_0() {\n"));
     assert!(encoded.len() * 10 < text.len() * 9);
 }
 
@@ -56,7 +56,7 @@ fn new_deleted_renamed_and_binary_files_read_back() {
         reads_back(text);
         reads_back(&format!("{text}{new}{text}{binary}{deleted}"));
     }
-    assert!(exact::encode(&format!("{new}{deleted}{renamed}{binary}{new}{new}")).is_some());
+    assert!(exact::encode(&format!("{new}{deleted}{renamed}{binary}{new}{new}"), Changes::Joined).is_some());
 }
 
 proptest! {
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn lines_of_diffs_in_any_order_read_back(
         lines in prop::collection::vec(
-            "diff --git a/x b/x|diff x|diff -u a b|--- a/x|\\+\\+\\+ b/x|--- /dev/null|@@ -1(,[0-3])? \\+1(,[0-3])? @@( f)?|new file mode 1|[ +-]a||\\\\ No", 1..30),
+            "diff --git a/x b/x|diff x|diff x 1234567..1234567|index 1234567..89abcde 100644|diff -u a b|--- a/x|\\+\\+\\+ b/x|--- /dev/null|@@ -1(,[0-3])? \\+1(,[0-3])? @@( f)?|new file mode 1|[ +-]a||\\\\ No", 1..30),
     ) {
         reads_back(&lines.join("\n"));
         laws::check(&DiffCompressor, &lines.join("\n"), Hints::NONE);

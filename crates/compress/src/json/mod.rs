@@ -78,6 +78,60 @@ fn node_of_cell(cell: &str) -> Node<'_> {
     Node::new(Value::String(Text { text: Cow::Borrowed(cell), source: "" }))
 }
 
+/// The JSON that was written in our notation, without its layout: numbers as they were spelled, one value a line if it was NDJSON.
+pub(crate) fn decode(written: &str) -> Option<String> {
+    let long = alias::lengthen(written)?;
+    let node = read::read(&long, DECODED * written.len().max(1))?;
+    let mut text = String::new();
+    match node.value {
+        Value::Array(lines) if long.starts_with(words::LINES) => {
+            for line in &lines {
+                print(line, &mut text);
+                text.push('\n');
+            }
+        }
+        _ => print(&node, &mut text),
+    }
+    Some(text)
+}
+
+/// A decoded value may be at most this many times as large as what was written: a bound for texts from elsewhere.
+const DECODED: usize = 1000;
+
+fn print(node: &Node<'_>, text: &mut String) {
+    let separated = |text: &mut String, place: usize| text.push_str(if place > 0 { "," } else { "" });
+    match &node.value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Value::Number(spelled) | Value::Broken(spelled) => text.push_str(spelled),
+        Value::String(string) => print_string(&string.text, text),
+        Value::Embedded(embedded) => print_string(embedded.text, text),
+        Value::Array(elements) => {
+            text.push('[');
+            for (place, element) in elements.iter().enumerate() {
+                separated(text, place);
+                print(element, text);
+            }
+            text.push(']');
+        }
+        Value::Object(pairs) => {
+            text.push('{');
+            for (place, (key, value)) in pairs.iter().enumerate() {
+                separated(text, place);
+                print_string(key, text);
+                text.push(':');
+                print(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn print_string(string: &str, text: &mut String) {
+    // A string can always be written as JSON.
+    text.push_str(&serde_json::to_string(string).unwrap_or_default());
+}
+
 /// A parsed text.
 enum Source<'a> {
     /// One value.

@@ -6,7 +6,7 @@
 //! - the first and the last record of each kind, and every record of a kind that is rare;
 //! - for warnings and errors, one record for every distinct text, where addresses, ids and times do not count;
 //! - one record for every value of a word that takes few values in its place (states, codes, names), unless the value
-//!   is shown anyway, so that the one odd code among thousands of equal messages is there;
+//!   is shown anyway, so that the one odd code among thousands of equal messages is there; every record with a rare name;
 //! - the records on both sides of the longest silences;
 //! - the first and the last records of the log.
 //!
@@ -229,6 +229,13 @@ struct Column {
     many: bool,
 }
 
+impl Column {
+    /// Whether few lines have this value: with it, the message is another one, and each of its lines counts.
+    fn is_rare(&self, value: u64) -> bool {
+        self.values.get(&value).is_some_and(|count| *count < RARE)
+    }
+}
+
 fn keep_values(mined: &Mined<'_>, records: &[Range<usize>], keep: &mut [bool]) {
     let columns = columns(mined);
     let mut shown = Seen::default();
@@ -242,8 +249,10 @@ fn keep_values(mined: &Mined<'_>, records: &[Range<usize>], keep: &mut [bool]) {
             mined.template(line).is_some_and(|id| {
                 let words = mined.words(line);
                 mined.templates[id].varying.iter().enumerate().any(|(place, varies)| {
-                    let telling = varies.is_some() && columns[id].get(place).is_some_and(|column| !column.many);
-                    telling && !shown.contains(&lex::hash(words[place].of(mined.lines[line])))
+                    let value = lex::hash(words[place].of(mined.lines[line]));
+                    let column = columns[id].get(place).filter(|column| varies.is_some() && !column.many);
+                    column
+                        .is_some_and(|column| !shown.contains(&value) || (!words[place].digit && column.is_rare(value)))
                 })
             })
         });

@@ -32,6 +32,8 @@ pub(crate) enum Style {
     Tree,
     /// Under their whole directory or file, below what all lines share: best for many names in few places.
     Flat,
+    /// As a tree whose names are parted by dots too: keys of settings, names of packages and of tests.
+    Dotted,
 }
 
 /// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds (by number, from 0) are written as they are.
@@ -150,7 +152,8 @@ impl Writer {
 
     /// How many lines from the first one on belong together. Lines that belong anywhere are inside a run, not at its end.
     fn run(&self, rows: &[Row<'_>], from: usize, grouped: bool) -> usize {
-        let key = |line: &str| if grouped { group_end(line, from, self.context) } else { next_cut(line, from) };
+        let key =
+            |line: &str| if grouped { group_end(line, from, self.context) } else { next_cut(line, from, self.style) };
         let Some(end) = key(rows[0].line) else { return 1 };
         let start = &rows[0].line[..end];
         let mut run = 1;
@@ -178,13 +181,13 @@ impl Writer {
             first.as_bytes()[..shared].iter().zip(line.as_bytes()).take_while(|(a, b)| a == b).count()
         });
         let group = group_end(first, from, self.context).filter(|end| self.style == Style::Flat && *end <= shared);
-        let mut end = group.or_else(|| last_cut(first, from, shared))?;
+        let mut end = group.or_else(|| last_cut(first, from, shared, self.style))?;
         for _ in 0..RETREATS {
             if lines().all(|line| is_entry(&line[end..])) && !first[from..end].contains(" +") {
                 let worth = (count - 1) * (end - from) >= 6 + count;
                 return (worth && is_entry(&first[from..end])).then_some(end);
             }
-            end = last_cut(first, from, end - 1)?;
+            end = last_cut(first, from, end - 1, self.style)?;
         }
         None
     }
@@ -234,7 +237,7 @@ impl Writer {
 /// Whether all of these lines go on alike.
 fn shares(rows: &[Row<'_>], from: usize) -> bool {
     let Some(first) = rows.iter().find(|row| !row.through).map(|row| row.line) else { return false };
-    let Some(end) = next_cut(first, from) else { return false };
+    let Some(end) = next_cut(first, from, Style::Flat) else { return false };
     rows.iter().all(|row| row.through || row.line.starts_with(&first[..end]))
 }
 
@@ -260,20 +263,46 @@ fn is_part(rest: &str) -> bool {
     is_entry(rest) && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-fn is_cut(byte: u8) -> bool {
-    matches!(byte, b'/' | b':' | b' ' | b'\t')
+/// Whether enough lines start like the one above them, or hold a single name, for folding to be worth a try.
+pub(crate) fn start_alike(lines: &[&str]) -> bool {
+    const SHARED: usize = 6;
+    let alike = |pair: &[&str]| {
+        let shares = pair[0].len() >= SHARED && pair[0].as_bytes().get(..SHARED) == pair[1].as_bytes().get(..SHARED);
+        (shares && !pair[1].starts_with(' ')) || (!pair[1].is_empty() && !pair[1].contains(' '))
+    };
+    let alike = lines.windows(2).filter(|pair| alike(pair)).count();
+    alike * ALIKE_SHARE >= lines.len()
+}
+
+/// One line in so many must start like the one above it.
+const ALIKE_SHARE: usize = 6;
+
+/// Whether most lines start with a name of several parts between dots, such as `net.ipv4.tcp_fin_timeout`.
+pub(crate) fn are_dotted(lines: &[&str]) -> bool {
+    let is_dotted = |line: &&&str| {
+        let name =
+            &line[..line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte)).count()];
+        name.split('.').filter(|part| !part.is_empty()).count() >= 3 && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let first = || lines.iter().filter(|line| !line.is_empty()).take(40);
+    first().filter(is_dotted).count() * 3 > first().count() * 2
+}
+
+fn is_cut(byte: u8, style: Style) -> bool {
+    matches!(byte, b'/' | b':' | b' ' | b'\t') || (byte == b'.' && style == Style::Dotted)
 }
 
 /// The end of the next piece of a line that a start may hold.
-fn next_cut(line: &str, from: usize) -> Option<usize> {
+fn next_cut(line: &str, from: usize, style: Style) -> Option<usize> {
     let bytes = line.as_bytes();
-    (from..bytes.len().saturating_sub(1)).find(|at| is_cut(bytes[*at]) && !is_cut(bytes[at + 1])).map(|at| at + 1)
+    let ends = |at: &usize| is_cut(bytes[*at], style) && !is_cut(bytes[at + 1], style);
+    (from..bytes.len().saturating_sub(1)).find(ends).map(|at| at + 1)
 }
 
 /// The last place up to `shared` where a start that begins at `from` may end.
-fn last_cut(line: &str, from: usize, shared: usize) -> Option<usize> {
+fn last_cut(line: &str, from: usize, shared: usize, style: Style) -> Option<usize> {
     let bytes = line.as_bytes();
-    (from + 1..=shared).rev().find(|end| is_cut(bytes[end - 1]))
+    (from + 1..=shared).rev().find(|end| is_cut(bytes[end - 1], style))
 }
 
 /// The end of the directory or file that a line belongs to.

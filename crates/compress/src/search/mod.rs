@@ -42,7 +42,12 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     let mut candidates: Vec<String> = Vec::new();
     // Hits stand in few files, one below the other; and templates would part the text of a hit from its number.
     let hits = fold::are_hits(&lines);
-    let styles: &[Style] = if hits { &[Style::Flat] } else { &[Style::Flat, Style::Tree] };
+    let styles: &[Style] = match (hits, fold::are_dotted(&lines)) {
+        (true, _) => &[Style::Flat],
+        (false, true) => &[Style::Flat, Style::Tree, Style::Dotted],
+        (false, false) if fold::start_alike(&lines) || recursive::is_listing(&lines) => &[Style::Flat, Style::Tree],
+        (false, false) => &[],
+    };
     for style in styles {
         let folded = fold::encode(&lines, terminated, *style, plain).filter(worth);
         candidates.extend(folded.filter(|encoded| fold::decode(encoded).as_deref() == Some(text)));
@@ -60,8 +65,14 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     }
 }
 
+/// What an exact encoding of lines says; `None` for a text that is none.
+pub(crate) fn decode(written: &str) -> Option<String> {
+    let decoders = [crate::log::exact::decode, fold::decode, recursive::decode];
+    decoders.iter().find_map(|decode| decode(written))
+}
+
 /// Candidates for larger texts than this are compared by an estimate: counting takes longer than encoding.
-const COUNTED: usize = 64 * 1024;
+const COUNTED: usize = 8 * 1024;
 
 /// Roughly how many tokens a text has: words of a few letters, digits in threes, and every other sign by itself. Good enough to
 /// compare two encodings of one text.

@@ -8,15 +8,18 @@ const INTRODUCTION: &str = "[ls -R of the paths below] ";
 
 /// Folds a recursive listing; `None` for any other text.
 pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style) -> Option<String> {
-    let paths = paths(lines)?;
+    // Blank lines at the end belong to no directory.
+    let filled = lines.iter().rposition(|line| !line.is_empty())? + 1;
+    let paths = paths(&lines[..filled])?;
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    Some(INTRODUCTION.to_owned() + &fold::encode(&paths, terminated, style, &|_| false)?)
+    let folded = fold::encode(&paths, terminated, style, &|_| false)?;
+    Some(INTRODUCTION.to_owned() + &folded + &"\n".repeat(lines.len() - filled))
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
 pub(crate) fn decode(encoded: &str) -> Option<String> {
     let paths = fold::decode(encoded.strip_prefix(INTRODUCTION)?)?;
-    let (paths, end) = paths.strip_suffix('\n').map_or((paths.as_str(), ""), |paths| (paths, "\n"));
+    let (paths, end) = paths.split_at(paths.trim_end_matches('\n').len());
     let mut text = String::with_capacity(paths.len());
     let mut above = None;
     for path in paths.split('\n') {
@@ -59,6 +62,11 @@ fn paths(lines: &[&str]) -> Option<Vec<String>> {
     Some(paths)
 }
 
+/// Whether a text may be a recursive listing.
+pub(crate) fn is_listing(lines: &[&str]) -> bool {
+    lines.first().is_some_and(|line| directory_of(line).is_some())
+}
+
 fn directory_of(line: &str) -> Option<&str> {
     line.strip_suffix(':').filter(|directory| !directory.is_empty())
 }
@@ -75,5 +83,8 @@ mod tests {
         let encoded = encode(&lines, true, Style::Tree).expect("an encoding");
         assert_eq!(decode(&encoded).as_deref(), Some(text));
         assert!(encoded.contains("view/ + a.rs b.rs c.rs"), "{encoded}");
+        let lines: Vec<&str> = text.split('\n').collect();
+        let encoded = encode(&lines, true, Style::Tree).expect("an encoding");
+        assert_eq!(decode(&encoded), Some(text.to_owned() + "\n"));
     }
 }

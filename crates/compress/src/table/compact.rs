@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use super::fixed::Column;
+use super::fixed::{self, Column};
 use super::separated::Reader;
 use super::{Grid, Style, ruled};
 
@@ -192,10 +192,16 @@ fn read_fixed<'a>(text: &'a str, first: &str, titles: &'a str, places: &str) -> 
     }
     let (header, defaults) = titles_of(titles.split(separator));
     let mut rows = Vec::new();
-    for line in text.get(first.len() + 1..)?.lines() {
+    let (body, tail) = fixed::split_tail(text);
+    for line in body.get(first.len() + 1..)?.lines() {
         rows.push(row_of(line.split(separator).map(Cow::Borrowed).collect(), &header, &defaults)?);
     }
-    Some(Grid { style: Style::Fixed { columns, closed: text.ends_with('\n') }, header, rows, tail: Cow::Borrowed("") })
+    Some(Grid {
+        style: Style::Fixed { columns, closed: body.ends_with('\n') },
+        header,
+        rows,
+        tail: Cow::Borrowed(tail),
+    })
 }
 
 fn read_ruled<'a>(text: &'a str, first: &'a str, second: &'a str) -> Option<Grid<'a>> {

@@ -26,6 +26,10 @@ pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
     if !first.split_ascii_whitespace().all(is_title) {
         return None;
     }
+    let (text, tail) = split_tail(text);
+    if tail.len() * TAIL_SHARE > text.len() {
+        return None;
+    }
     let closed = text.ends_with('\n');
     let lines: Vec<_> = text.lines().collect();
     if lines.len() <= MIN_ROWS || lines.iter().any(|line| line.is_empty()) {
@@ -47,7 +51,15 @@ pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
         }
     }
     let header = header?;
-    Some(Grid { style: Style::Fixed { columns, closed }, header, rows, tail: Cow::Borrowed("") })
+    Some(Grid { style: Style::Fixed { columns, closed }, header, rows, tail: Cow::Borrowed(tail) })
+}
+
+/// What follows a table may be as long as this fraction of it: the legend that `systemctl` prints, a sum.
+const TAIL_SHARE: usize = 4;
+
+/// The rows up to the first blank line, and the rest with it.
+pub(super) fn split_tail(text: &str) -> (&str, &str) {
+    text.find("\n\n").map_or((text, ""), |at| text.split_at(at + 1))
 }
 
 /// A word of a header: `NAME`, `%CPU`, `PORT(S)`, `Mounted`, but not a number or a path.
@@ -136,5 +148,5 @@ pub(super) fn render(grid: &Grid<'_>, columns: &[Column], closed: bool) -> Strin
     if !closed {
         text.pop();
     }
-    text
+    text + &grid.tail
 }

@@ -84,7 +84,9 @@ fn name_columns(grid: &Grid<'_>) -> Vec<usize> {
     if distinct(0) {
         return vec![0];
     }
-    [0].into_iter().chain((1..grid.header.len()).find(|column| distinct(*column))).collect()
+    // Where none tells rows apart alone, two do so together as far as columns can: command and process in `lsof`.
+    let second = (1..grid.header.len()).find(|column| distinct(*column)).or((grid.header.len() > 1).then_some(1));
+    [0].into_iter().chain(second).collect()
 }
 
 /// The compact form of `text`, proved by reading and rendering it.
@@ -94,7 +96,7 @@ fn exact(grid: &Grid<'_>, text: &str) -> Option<String> {
 }
 
 /// The text that was written compactly.
-fn decode(written: &str) -> Option<String> {
+pub(crate) fn decode(written: &str) -> Option<String> {
     compact::read(written).map(|grid| grid.render())
 }
 
