@@ -54,7 +54,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let engine = if cli.store.is_some() { engine()? } else { Engine::new(Store::memory()) };
             commands::replay::run(&args, &engine, &policy)
         }
-        Command::Stats(args) => commands::stats::run(&args, &engine()?),
+        Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),

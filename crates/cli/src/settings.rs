@@ -87,6 +87,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         about: "Secret that clients must send in x-headroom-token; required when listening beyond loopback",
     },
     OptionSpec {
+        key: "prices",
+        variable: "HEADROOM_PRICES",
+        default: "",
+        about: "TOML file with own prices, which take the place of the listed ones",
+    },
+    OptionSpec {
         key: "log",
         variable: "HEADROOM_LOG",
         default: "warn",
@@ -185,6 +191,7 @@ impl Said {
             anthropic_upstream: reader.url("anthropic-upstream"),
             openai_upstream: reader.url("openai-upstream"),
             token: reader.text("token"),
+            prices: reader.text("prices"),
             log: reader.text("log").unwrap_or_default(),
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems: reader.problems }) }
@@ -198,6 +205,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) store: Option<String>,
     pub(crate) store_budget: u64,
+    /// File with own prices.
+    pub(crate) prices: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) anthropic_upstream: String,
     pub(crate) openai_upstream: String,

@@ -25,6 +25,7 @@
 mod answer;
 mod engine;
 mod hints;
+pub mod ledger;
 mod memo;
 mod plan;
 mod policy;

@@ -50,6 +50,9 @@ pub struct Receipt {
     pub cut_off: bool,
     /// Tokens billed, as the provider said; `None` when it said nothing.
     pub usage: Option<Usage>,
+    /// The part of `usage` that was billed for going on after retrievals.
+    #[serde(default)]
+    pub retrieval_usage: Usage,
     /// Microseconds spent on planning and committing.
     pub added_us: u64,
 }
@@ -86,8 +89,21 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Input tokens read from the provider's cache.
     pub cache_read_tokens: u64,
-    /// Input tokens written to the provider's cache.
+    /// Input tokens written to the provider's cache for five minutes, or with no duration named.
     pub cache_write_tokens: u64,
+    /// Input tokens written to the provider's cache for an hour.
+    #[serde(default)]
+    pub cache_write_1h_tokens: u64,
     /// Output tokens, reasoning included.
     pub output_tokens: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.input_tokens += other.input_tokens;
+        self.cache_read_tokens += other.cache_read_tokens;
+        self.cache_write_tokens += other.cache_write_tokens;
+        self.cache_write_1h_tokens += other.cache_write_1h_tokens;
+        self.output_tokens += other.output_tokens;
+    }
 }

@@ -1,8 +1,10 @@
 //! The proxy's own pages: health, figures, and the library's two functions over HTTP.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use headroom::ledger::Ledger;
 use headroom::{Hints, Level, Query, Tokenizer, compress_text_for};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -22,7 +24,7 @@ pub(crate) enum Page {
     Ready,
     /// Prometheus counters: `GET /metrics`.
     Metrics,
-    /// The same figures and what the store holds, as JSON: `GET /stats`.
+    /// The same figures and what the store holds, as JSON: `GET /stats`; with `?hours=24` the ledger of the last hours as well.
     Stats,
     /// One text, shorter: `POST /v1/compress`.
     Compress,
@@ -78,7 +80,7 @@ pub(crate) async fn answer(
     match page {
         Page::Metrics => Ok(text(StatusCode::OK, "text/plain; version=0.0.4", app.metrics.prometheus())),
         Page::Ready => Ok(ready(app).await),
-        Page::Stats => Ok(stats(app).await),
+        Page::Stats => stats(app, head.uri.query().unwrap_or_default()).await,
         Page::Compress => {
             let bytes = body::read(body, &head.headers, app.config.max_body_bytes, app.config.body_timeout).await?;
             compress(app, &bytes).await
@@ -98,9 +100,20 @@ async fn ready(app: &Arc<App>) -> Response<Body> {
     }
 }
 
-async fn stats(app: &Arc<App>) -> Response<Body> {
+async fn stats(app: &Arc<App>, query: &str) -> Result<Response<Body>, Refusal> {
+    let hours = match parameters(query).find(|(name, _)| name == "hours") {
+        None => None,
+        Some((_, hours)) => match hours.parse::<u64>() {
+            Ok(hours) => Some(hours),
+            Err(_) => return Ok(Refusal::BadQuestion.explained(&format!("hours is {hours:?}, not a whole number"))),
+        },
+    };
     let asked = Arc::clone(app);
-    let holdings = tokio::task::spawn_blocking(move || asked.engine.store().holdings().ok()).await.ok().flatten();
+    let read = tokio::task::spawn_blocking(move || {
+        let ledger = hours.and_then(|hours| ledger(&asked, hours));
+        (asked.engine.store().holdings().ok(), ledger)
+    });
+    let (holdings, ledger) = read.await.unwrap_or_default();
     let counters: Map<String, Value> =
         app.metrics.counters().into_iter().map(|(name, _, value)| (name.to_owned(), value.into())).collect();
     let store = holdings.map(|holdings| {
@@ -114,7 +127,19 @@ async fn stats(app: &Arc<App>) -> Response<Body> {
     });
     let version = env!("CARGO_PKG_VERSION");
     let policy = app.config.policy.mode.to_string();
-    json(StatusCode::OK, &json!({"version": version, "policy": policy, "counters": counters, "store": store}))
+    let mut figures = json!({"version": version, "policy": policy, "counters": counters, "store": store});
+    if hours.is_some() {
+        figures["ledger"] = ledger.unwrap_or_default();
+    }
+    Ok(json(StatusCode::OK, &figures))
+}
+
+/// What the requests of the last hours cost; `None` when the store cannot be read.
+fn ledger(app: &App, hours: u64) -> Option<Value> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let since = u64::try_from(now).unwrap_or(u64::MAX).saturating_sub(hours.saturating_mul(3_600_000));
+    let receipts = app.engine.receipts(&app.config.scope, since).ok()?;
+    serde_json::to_value(Ledger::of(&receipts, &app.config.prices)).ok()
 }
 
 async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refusal> {
@@ -169,10 +194,7 @@ async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refus
 async fn retrieve(app: &Arc<App>, handle: &str, query: &str) -> Result<Response<Body>, Refusal> {
     let mut arguments = Map::new();
     arguments.insert("content_id".to_owned(), unescaped(handle).into());
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        arguments.insert(unescaped(name), unescaped(value).into());
-    }
+    arguments.extend(parameters(query).map(|(name, value)| (name, value.into())));
     let query = match Query::from_arguments(&Value::Object(arguments).to_string()) {
         Ok(query) => query,
         Err(problem) => return Ok(Refusal::BadQuestion.explained(&problem)),
@@ -182,6 +204,14 @@ async fn retrieve(app: &Arc<App>, handle: &str, query: &str) -> Result<Response<
     let Ok(answer) = answer.await else { return Err(Refusal::NotFound) };
     let status = if answer.is_found() { StatusCode::OK } else { StatusCode::NOT_FOUND };
     Ok(text(status, "text/plain; charset=utf-8", answer.text().to_owned()))
+}
+
+/// The names and values of a query.
+fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (unescaped(name), unescaped(value))
+    })
 }
 
 /// Undoes percent escapes and plus signs. What is not UTF-8 then is replaced.

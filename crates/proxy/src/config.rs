@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use headroom::Policy;
+use headroom::ledger::Prices;
 use headroom_store::Scope;
 use headroom_wire::Dialect;
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub policy: Policy,
     /// Whose originals, renderings and receipts they are.
     pub scope: Scope,
+    /// What tokens cost, for the ledger.
+    pub prices: Prices,
     /// What every request has to carry in `x-headroom-token`; required to listen beyond this machine.
     pub token: Option<Token>,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
@@ -50,6 +53,7 @@ impl Config {
             },
             policy,
             scope: Scope::default(),
+            prices: Prices::listed(),
             token: None,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,

@@ -62,7 +62,7 @@ impl Metrics {
         if let Some(usage) = &receipt.usage {
             add(&self.billed_input, usage.input_tokens);
             add(&self.billed_cache_read, usage.cache_read_tokens);
-            add(&self.billed_cache_write, usage.cache_write_tokens);
+            add(&self.billed_cache_write, usage.cache_write_tokens + usage.cache_write_1h_tokens);
             add(&self.billed_output, usage.output_tokens);
         }
         add(&self.added_us, receipt.added_us);

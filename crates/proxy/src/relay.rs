@@ -336,12 +336,14 @@ pub(crate) struct Filing {
     app: Arc<App>,
     receipt: Receipt,
     usage: Usage,
+    /// What had been billed when the first retrieval was answered.
+    first_round: Option<Usage>,
     finished: bool,
 }
 
 impl Filing {
     pub(crate) fn new(app: Arc<App>, receipt: Receipt) -> Self {
-        Self { app, receipt, usage: Usage::default(), finished: false }
+        Self { app, receipt, usage: Usage::default(), first_round: None, finished: false }
     }
 
     fn id(&self) -> &str {
@@ -355,6 +357,7 @@ impl Filing {
 
     fn retrieved(&mut self, answers: &[Answer]) {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.first_round.get_or_insert(self.usage);
         let misses = answers.iter().filter(|answer| answer.is_error).count();
         self.receipt.retrievals = self.receipt.retrievals.saturating_add(count(answers.len()));
         self.receipt.retrieval_misses = self.receipt.retrieval_misses.saturating_add(count(misses));
@@ -376,17 +379,24 @@ impl Drop for Filing {
     fn drop(&mut self) {
         let usage = self.usage;
         if usage != Usage::default() {
-            self.receipt.usage = Some(headroom::Usage {
-                input_tokens: usage.input,
-                cache_read_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_write_5m + usage.cache_write_1h,
-                output_tokens: usage.output,
-            });
+            self.receipt.usage = Some(billed(usage, Usage::default()));
+            self.receipt.retrieval_usage = self.first_round.map(|first| billed(usage, first)).unwrap_or_default();
         }
         if !self.finished {
             self.receipt.cut_off = true;
             Metrics::count(&self.app.metrics.cut_off);
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));
+    }
+}
+
+/// What was billed after `earlier`, as receipts state it.
+const fn billed(usage: Usage, earlier: Usage) -> headroom::Usage {
+    headroom::Usage {
+        input_tokens: usage.input.saturating_sub(earlier.input),
+        cache_read_tokens: usage.cache_read.saturating_sub(earlier.cache_read),
+        cache_write_tokens: usage.cache_write_5m.saturating_sub(earlier.cache_write_5m),
+        cache_write_1h_tokens: usage.cache_write_1h.saturating_sub(earlier.cache_write_1h),
+        output_tokens: usage.output.saturating_sub(earlier.output),
     }
 }

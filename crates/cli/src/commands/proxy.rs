@@ -40,6 +40,7 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
     config.listen = settings.listen.ok_or_else(|| CliError::Usage("listen is not an address".to_owned()))?;
     config.upstreams =
         Upstreams { anthropic: settings.anthropic_upstream.clone(), openai: settings.openai_upstream.clone() };
+    config.prices = crate::commands::stats::prices(settings)?;
     config.token = settings.token.clone().map(Token::new);
     Ok(config)
 }

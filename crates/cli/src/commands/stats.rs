@@ -1,97 +1,101 @@
 //! `headroom stats`
 
-use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headroom::{Engine, Receipt};
+use headroom::Engine;
+use headroom::ledger::{Account, Ledger, Prices, Sums};
 use headroom_store::Scope;
 use serde::Serialize;
 
 use crate::args::StatsArgs;
 use crate::error::CliError;
 use crate::out;
+use crate::settings::Settings;
 
-/// Sums over receipts. Token counts of changed slots are per request: a result that ten requests carried counts ten times, as it is billed.
-#[derive(Debug, Default, Serialize)]
-struct Sums {
-    requests: u64,
-    requests_changed: u64,
-    tokens_saved: u64,
-    retrievals: u64,
-    retrieval_misses: u64,
-    input_tokens: u64,
-    cache_read_tokens: u64,
-    cache_write_tokens: u64,
-    output_tokens: u64,
-    originals_replayed: u64,
-}
-
-impl Sums {
-    fn add(&mut self, receipt: &Receipt) {
-        let usage = receipt.usage.unwrap_or_default();
-        self.requests += 1;
-        self.requests_changed += u64::from(receipt.bytes_in != receipt.bytes_out);
-        self.tokens_saved += receipt.tokens_before.saturating_sub(receipt.tokens_after);
-        self.retrievals += u64::from(receipt.retrievals);
-        self.retrieval_misses += u64::from(receipt.retrieval_misses);
-        self.input_tokens += usage.input_tokens;
-        self.cache_read_tokens += usage.cache_read_tokens;
-        self.cache_write_tokens += usage.cache_write_tokens;
-        self.output_tokens += usage.output_tokens;
-        self.originals_replayed += u64::from(receipt.replayed_original);
-    }
-}
+/// Sessions that cost more than directly, as many as are named.
+const LOSING: usize = 5;
 
 #[derive(Serialize)]
 struct Output {
-    total: Sums,
-    by_model: BTreeMap<String, Sums>,
-    /// Tokens saved at first sight, by compressor.
-    by_compressor: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    ledger: Ledger,
     originals: u64,
     original_bytes: u64,
     stored_bytes: u64,
 }
 
-pub(crate) fn run(args: &StatsArgs, engine: &Engine) -> Result<(), CliError> {
+pub(crate) fn run(args: &StatsArgs, engine: &Engine, settings: &Settings) -> Result<(), CliError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
     let since = args.hours.map_or(0, |hours| now.saturating_sub(hours.saturating_mul(3_600_000)));
     let failed = |error: headroom_store::StoreError| CliError::Failed(error.to_string());
+    let prices = prices(settings)?;
     let receipts = engine.receipts(&Scope::default(), since).map_err(failed)?;
     let holdings = engine.store().holdings().map_err(failed)?;
-    let mut output = Output {
-        total: Sums::default(),
-        by_model: BTreeMap::new(),
-        by_compressor: BTreeMap::new(),
+    let output = Output {
+        ledger: Ledger::of(&receipts, &prices),
         originals: holdings.originals,
         original_bytes: holdings.original_bytes,
         stored_bytes: holdings.stored_bytes,
     };
-    for receipt in &receipts {
-        output.total.add(receipt);
-        output.by_model.entry(receipt.model.clone()).or_default().add(receipt);
-        for slot in receipt.slots.iter().filter(|slot| slot.fresh && !slot.compressor.is_empty()) {
-            *output.by_compressor.entry(slot.compressor.clone()).or_default() +=
-                slot.tokens_before.saturating_sub(slot.tokens_after);
-        }
-    }
-    if args.json {
-        return out::json(&output);
-    }
-    let total = &output.total;
+    if args.json { out::json(&output) } else { print(&output) }
+}
+
+/// The listed prices, and the user's own in their place.
+pub(crate) fn prices(settings: &Settings) -> Result<Prices, CliError> {
+    let Some(path) = &settings.prices else { return Ok(Prices::listed()) };
+    let text =
+        std::fs::read_to_string(path).map_err(CliError::while_doing(format!("cannot read prices from {path}")))?;
+    Prices::listed_and(&text).map_err(|error| CliError::Usage(format!("{path}: {error}")))
+}
+
+fn print(output: &Output) -> Result<(), CliError> {
+    let Output { ledger, .. } = output;
+    let total = &ledger.total;
     out::line(&format!("requests          {} ({} changed)", total.requests, total.requests_changed))?;
     out::line(&format!("tokens saved      {} (counted on every request that carried them)", total.tokens_saved))?;
-    for (compressor, tokens) in &output.by_compressor {
+    for (compressor, tokens) in &ledger.by_compressor {
         out::line(&format!("  {compressor:15} {tokens} at first sight"))?;
     }
     out::line(&format!("retrievals        {} ({} found nothing)", total.retrievals, total.retrieval_misses))?;
     out::line(&format!(
         "billed tokens     {} input, {} cache read, {} cache write, {} output",
-        total.input_tokens, total.cache_read_tokens, total.cache_write_tokens, total.output_tokens
+        total.billed.input_tokens,
+        total.billed.cache_read_tokens,
+        total.billed.cache_write_tokens + total.billed.cache_write_1h_tokens,
+        total.billed.output_tokens
     ))?;
+    print_money(ledger)?;
     out::line(&format!(
         "originals kept    {} ({} bytes, {} stored)",
         output.originals, output.original_bytes, output.stored_bytes
     ))
+}
+
+fn print_money(ledger: &Ledger) -> Result<(), CliError> {
+    let total = &ledger.total;
+    let money = &total.money;
+    if money.priced_requests == 0 {
+        return Ok(());
+    }
+    let unpriced = total.requests - money.priced_requests;
+    let left_out = if unpriced == 0 { String::new() } else { format!("; {unpriced} requests have no price") };
+    out::line(&format!("cost              {}, list prices of {}{left_out}", compared(money), ledger.prices_as_of))?;
+    out::line(&format!("  of which ours   ${:.4} for the retrieval tool and its rounds", money.overhead))?;
+    let groups = [("model", &ledger.by_model), ("agent", &ledger.by_agent)];
+    for (what, sums) in groups.iter().filter(|(_, sums)| sums.len() > 1) {
+        for (name, Sums { money, .. }) in sums.iter().filter(|(_, sums)| sums.money.priced_requests > 0) {
+            out::line(&format!("  {what} {name:25} {}", compared(money)))?;
+        }
+    }
+    for (session, lost) in ledger.losing_sessions().into_iter().take(LOSING) {
+        out::line(&format!("  cost more       ${lost:.4} in session {session}"))?;
+    }
+    Ok(())
+}
+
+/// `$1.20 instead of $8.40 (-85.7 %)`
+fn compared(money: &Account) -> String {
+    let change = -money.saved_share() * 100.0;
+    format!("${:.4} instead of ${:.4} ({change:+.1} %)", money.cost, money.direct_cost)
 }

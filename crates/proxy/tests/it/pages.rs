@@ -27,6 +27,10 @@ async fn health_and_figures_are_shown() {
         assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
     }
     let stats = pair.send("GET", "/stats", &[], b"").await.json();
+    let of_today = pair.send("GET", "/stats?hours=1", &[], b"").await.json();
+    assert_eq!(of_today["ledger"]["total"]["requests"], 1, "{of_today}");
+    assert!(stats.get("ledger").is_none());
+    assert!(pair.send("GET", "/stats?hours=all", &[], b"").await.text().contains("not a whole number"));
     assert!(stats["counters"]["tokens_before"].as_u64() > stats["counters"]["tokens_after"].as_u64());
     assert_eq!((&stats["store"]["originals"], &stats["policy"]), (&json!(1), &json!("standard")));
     // T100

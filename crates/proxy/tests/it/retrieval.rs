@@ -107,6 +107,9 @@ async fn a_retrieval_alone_is_answered_inside_the_clients_stream() {
     let receipts = pair.engine.receipts(&headroom_store::Scope::default(), 0).unwrap();
     assert_eq!((receipts[0].retrievals, receipts[0].retrieval_misses), (1, 0));
     assert_eq!(receipts[0].usage.unwrap().output_tokens, 20);
+    // The first round was the client's; only the one that went on is charged to us.
+    let rounds = receipts[0].retrieval_usage;
+    assert_eq!((rounds.input_tokens, rounds.output_tokens), (5, 10));
 }
 
 /// T042

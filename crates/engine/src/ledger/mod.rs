@@ -1,0 +1,211 @@
+//! The ledger: what requests cost, and what the same requests would have cost directly.
+//!
+//! What was billed comes from the provider. What the direct request would have been billed is that, less what only exists because of
+//! Headroom (the tool's definition, the rounds that answer retrievals), plus the tokens that were taken out, each at the price
+//! of the class it would have been billed in: text decided in this request is new to the provider, so it would have been written
+//! to the cache, or read at full price where nothing is written; text decided before stands in the prefix, so it would have been
+//! read from the cache when this request's prefix was, and been paid like new text when it was not.
+//!
+//! Counts of tokens taken out are ours, and estimates for models whose tokenizer is not public; the receipt names the tokenizer.
+
+mod prices;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use prices::{Price, Prices, PricesError};
+
+use crate::{Receipt, Usage};
+
+/// Tokens of the retrieval tool's definition, rounded up over the dialects and tokenizers; a test counts them.
+const TOOL_TOKENS: u64 = 160;
+
+/// What one request, or many, cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Account {
+    /// Requests that were billed and whose model has a price.
+    pub priced_requests: u64,
+    /// Dollars billed.
+    pub cost: f64,
+    /// Dollars that the same requests would have cost without Headroom.
+    pub direct_cost: f64,
+    /// Dollars among `cost` for what only Headroom added: the tool's definition and the rounds that answered retrievals.
+    pub overhead: f64,
+}
+
+impl Account {
+    /// What one request cost; `None` when its model has no price or the provider did not say what it billed.
+    pub fn of(receipt: &Receipt, prices: &Prices) -> Option<Self> {
+        let (usage, price) = (receipt.usage?, prices.of_model(&receipt.model)?);
+        let cost = price.of(&usage);
+        let rounds = price.of(&receipt.retrieval_usage);
+        let classes = Classes::of(&first_round(&usage, &receipt.retrieval_usage), price);
+        let definition = if receipt.tool_offered { TOOL_TOKENS as f64 * classes.before } else { 0.0 };
+        let taken_out: f64 = receipt
+            .slots
+            .iter()
+            .map(|slot| {
+                let tokens = slot.tokens_before as f64 - slot.tokens_after as f64;
+                tokens * if slot.fresh { classes.new } else { classes.before }
+            })
+            .sum();
+        let overhead = rounds + definition;
+        Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out, overhead })
+    }
+
+    /// Dollars saved; negative when Headroom cost money.
+    pub fn saved(&self) -> f64 {
+        self.direct_cost - self.cost
+    }
+
+    /// The share of the direct cost that was saved, from 0 to 1; negative when Headroom cost money; 0 of nothing.
+    pub fn saved_share(&self) -> f64 {
+        if self.direct_cost > 0.0 { self.saved() / self.direct_cost } else { 0.0 }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.priced_requests += other.priced_requests;
+        self.cost += other.cost;
+        self.direct_cost += other.direct_cost;
+        self.overhead += other.overhead;
+    }
+}
+
+/// Dollars for one token of the prompt, by where it stands.
+struct Classes {
+    /// Text that earlier requests had too.
+    before: f64,
+    /// Text that is new in this request.
+    new: f64,
+}
+
+impl Classes {
+    fn of(usage: &Usage, price: &Price) -> Self {
+        let new = if usage.cache_write_1h_tokens > usage.cache_write_tokens {
+            price.write_1h
+        } else if usage.cache_write_tokens > 0 {
+            price.write
+        } else {
+            price.input
+        };
+        let before = if usage.cache_read_tokens > 0 { price.read } else { new };
+        Self { before: before / 1e6, new: new / 1e6 }
+    }
+}
+
+/// What was billed before the first retrieval was answered.
+const fn first_round(all: &Usage, rounds: &Usage) -> Usage {
+    Usage {
+        input_tokens: all.input_tokens.saturating_sub(rounds.input_tokens),
+        cache_read_tokens: all.cache_read_tokens.saturating_sub(rounds.cache_read_tokens),
+        cache_write_tokens: all.cache_write_tokens.saturating_sub(rounds.cache_write_tokens),
+        cache_write_1h_tokens: all.cache_write_1h_tokens.saturating_sub(rounds.cache_write_1h_tokens),
+        output_tokens: all.output_tokens.saturating_sub(rounds.output_tokens),
+    }
+}
+
+/// Sums over requests. Token counts are per request: a result that ten requests carried counts ten times, as it is billed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Sums {
+    /// Requests.
+    pub requests: u64,
+    /// Requests whose body was changed.
+    pub requests_changed: u64,
+    /// Tokens taken out less tokens put in; negative when more were put in.
+    pub tokens_saved: i64,
+    /// Retrievals answered.
+    pub retrievals: u64,
+    /// Retrievals that found nothing.
+    pub retrieval_misses: u64,
+    /// Requests that the provider refused as they were changed and took as they came.
+    pub originals_replayed: u64,
+    /// Tokens billed.
+    pub billed: Usage,
+    /// The same in money.
+    pub money: Account,
+}
+
+impl Sums {
+    fn add(&mut self, receipt: &Receipt, account: Option<&Account>) {
+        self.requests += 1;
+        self.requests_changed += u64::from(receipt.bytes_in != receipt.bytes_out);
+        self.tokens_saved = self
+            .tokens_saved
+            .saturating_add_unsigned(receipt.tokens_before)
+            .saturating_sub_unsigned(receipt.tokens_after);
+        self.retrievals += u64::from(receipt.retrievals);
+        self.retrieval_misses += u64::from(receipt.retrieval_misses);
+        self.originals_replayed += u64::from(receipt.replayed_original);
+        if let Some(usage) = &receipt.usage {
+            self.billed += *usage;
+        }
+        if let Some(account) = account {
+            self.money.add(account);
+        }
+    }
+}
+
+/// The sums over some receipts, in all and by what people ask about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ledger {
+    /// Date of the prices.
+    pub prices_as_of: String,
+    /// Everything.
+    pub total: Sums,
+    /// By model.
+    pub by_model: BTreeMap<String, Sums>,
+    /// By agent: the name at the start of the client's `User-Agent`.
+    pub by_agent: BTreeMap<String, Sums>,
+    /// By session, as the client names it; requests without a name are left out.
+    pub by_session: BTreeMap<String, Sums>,
+    /// Tokens taken out when a text was seen first, by compressor.
+    pub by_compressor: BTreeMap<String, i64>,
+    /// The same by the tool that the text came from.
+    pub by_tool: BTreeMap<String, i64>,
+}
+
+impl Ledger {
+    /// The sums over these receipts.
+    pub fn of<'r>(receipts: impl IntoIterator<Item = &'r Receipt>, prices: &Prices) -> Self {
+        let mut ledger = Self { prices_as_of: prices.as_of().to_owned(), ..Self::default() };
+        for receipt in receipts {
+            ledger.add(receipt, Account::of(receipt, prices).as_ref());
+        }
+        ledger
+    }
+
+    fn add(&mut self, receipt: &Receipt, account: Option<&Account>) {
+        self.total.add(receipt, account);
+        self.by_model.entry(receipt.model.clone()).or_default().add(receipt, account);
+        self.by_agent.entry(agent_name(&receipt.agent).to_owned()).or_default().add(receipt, account);
+        if !receipt.session.is_empty() {
+            self.by_session.entry(receipt.session.clone()).or_default().add(receipt, account);
+        }
+        for slot in receipt.slots.iter().filter(|slot| slot.fresh && !slot.compressor.is_empty()) {
+            let tokens = 0_i64.saturating_add_unsigned(slot.tokens_before).saturating_sub_unsigned(slot.tokens_after);
+            *self.by_compressor.entry(slot.compressor.clone()).or_default() += tokens;
+            *self.by_tool.entry(slot.tool.clone()).or_default() += tokens;
+        }
+    }
+
+    /// Sessions that cost more than they would have directly, the dearest first, with the dollars lost.
+    pub fn losing_sessions(&self) -> Vec<(&str, f64)> {
+        let mut losing: Vec<(&str, f64)> = self
+            .by_session
+            .iter()
+            .map(|(name, sums)| (name.as_str(), -sums.money.saved()))
+            .filter(|(_, lost)| *lost > 0.0)
+            .collect();
+        losing.sort_by(|a, b| b.1.total_cmp(&a.1));
+        losing
+    }
+}
+
+/// `claude-cli/2.0 (external, cli)` is `claude-cli`.
+fn agent_name(agent: &str) -> &str {
+    agent.split(['/', ' ']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
