@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::anthropic::Anthropic;
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use crate::protocol::Protocol;
 
 /// How a provider's API spells a conversation.
@@ -18,17 +19,20 @@ pub enum Dialect {
     AnthropicMessages,
     /// OpenAI Chat Completions and everything compatible: `POST /v1/chat/completions`.
     OpenAiChat,
+    /// OpenAI Responses: `POST /v1/responses`, and the paths at which Codex sends it.
+    OpenAiResponses,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat];
+    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat, Self::OpenAiResponses];
 
     /// Short name for flags, receipts and folders.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "anthropic",
             Self::OpenAiChat => "openai",
+            Self::OpenAiResponses => "openai-responses",
         }
     }
 
@@ -37,12 +41,21 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => "/v1/messages",
             Self::OpenAiChat => "/v1/chat/completions",
+            Self::OpenAiResponses => "/v1/responses",
         }
     }
 
     /// The dialect of requests to a path, without its query.
     pub fn of_path(path: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|dialect| dialect.path() == path)
+        let known = Self::ALL.iter().copied().find(|dialect| dialect.path() == path);
+        // Codex leaves the version out, and with a ChatGPT login it speaks to another base.
+        let codex = path == "/responses" || path.ends_with("/codex/responses");
+        known.or_else(|| codex.then_some(Self::OpenAiResponses))
+    }
+
+    /// Whether the provider may hold the history, so that a request can bring only what is new in its conversation.
+    pub const fn keeps_history(self) -> bool {
+        matches!(self, Self::OpenAiResponses)
     }
 
     /// The definition of our retrieval tool, byte for byte as it is inserted. It never changes inside a version.
@@ -55,6 +68,7 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => &Anthropic,
             Self::OpenAiChat => &OpenAiChat,
+            Self::OpenAiResponses => &OpenAiResponses,
         }
     }
 }

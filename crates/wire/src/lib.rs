@@ -23,6 +23,7 @@ mod document;
 mod exchange;
 mod literal;
 mod openai_chat;
+mod openai_responses;
 mod protocol;
 mod request;
 mod scan;

@@ -40,12 +40,24 @@ pub(crate) struct Outline {
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) session: Option<String>,
-    /// Several answers were asked for: a retrieval cannot be told apart between them.
-    pub(crate) several_choices: bool,
+    /// A retrieval could not be answered in a way that stays consistent: several answers were asked for at once, or the conversation is
+    /// kept where we cannot follow it.
+    pub(crate) unanswerable: bool,
+    /// The response, kept by the provider, that this request goes on from.
+    pub(crate) previous: Option<Previous>,
+    /// The client asked the provider not to keep the response.
+    pub(crate) unkept: bool,
     pub(crate) tools: Option<Tools>,
     pub(crate) messages: Vec<Message>,
     pub(crate) messages_span: Option<Range<usize>>,
     pub(crate) slots: Vec<Slot>,
+}
+
+/// The name of an earlier response that the provider keeps, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Previous {
+    pub(crate) id: String,
+    pub(crate) span: Range<usize>,
 }
 
 /// The `tools` array of a request.
@@ -253,6 +265,11 @@ impl Request {
         self.inner.outline.session.as_deref()
     }
 
+    /// Whether the provider holds the history and the request names the response that it goes on from.
+    pub fn continues_elsewhere(&self) -> bool {
+        self.inner.outline.previous.is_some()
+    }
+
     /// The places where text lives, in the order they stand in the body.
     pub fn slots(&self) -> &[Slot] {
         &self.inner.outline.slots
@@ -274,10 +291,11 @@ impl Request {
     }
 
     /// Our retrieval tool as the last element of `tools`. `None` when the request declares no tools, when it has the tool
-    /// already, or when it asks for several answers at once (a retrieval could then not be answered).
+    /// already, or when a retrieval could not be answered: when it asks for several answers at once, or when the provider holds the
+    /// conversation in a way that shows it to the client.
     pub fn offer_tool(&self) -> Option<Insertion> {
         let tools = self.tools()?;
-        if self.has_retrieval_tool() || self.inner.outline.several_choices {
+        if self.has_retrieval_tool() || self.inner.outline.unanswerable {
             return None;
         }
         let definition = self.dialect().tool_definition();
