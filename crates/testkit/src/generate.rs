@@ -121,6 +121,29 @@ impl Conversation {
         )
     }
 
+    /// The OpenAI Responses request that carries the results of the first `turns` turns, as a client sends it that keeps its own history.
+    pub fn responses(&self, turns: usize) -> String {
+        let mut items = vec![r#"{"role":"user","content":"Why does it fail?"}"#.to_owned()];
+        for (turn, results) in self.turns[..turns].iter().enumerate() {
+            items.push(format!(r#"{{"type":"reasoning","id":"rs_{turn}","summary":[],"encrypted_content":"gA\/="}}"#));
+            items.extend((0..results.len()).map(|n| {
+                format!(
+                    r#"{{"type":"function_call","call_id":"t{turn}_{n}","name":"shell","arguments":"{{\"command\":[\"step\",\"{turn}\",\"{n}\"]}}"}}"#
+                )
+            }));
+            for (n, text) in results.iter().enumerate() {
+                let text = quoted(text);
+                let output = if n % 2 == 0 { text } else { format!(r#"[{{"type":"input_text","text":{text}}}]"#) };
+                items.push(format!(r#"{{"type":"function_call_output","call_id":"t{turn}_{n}","output":{output}}}"#));
+            }
+        }
+        let (instructions, items) = (quoted(&self.instructions), items.join(" ,"));
+        format!(
+            "{{\"model\":\"gpt-5\",\"instructions\":{instructions},\"tools\":[{{\"type\":\"function\",\"name\":\"shell\"}}],\"store\":false,\
+             \"include\":[\"reasoning.encrypted_content\"],\"input\": [{items}],\"stream\":true}}"
+        )
+    }
+
     /// The OpenAI request that carries the results of the first `turns` turns.
     pub fn openai(&self, turns: usize) -> String {
         let mut messages = vec![
