@@ -123,7 +123,7 @@ pub(crate) struct CompressArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RequestArgs {
-    /// Provider format: anthropic, openai
+    /// Provider format: anthropic, openai, openai-responses
     #[arg(long)]
     pub(crate) dialect: String,
     /// How much may be done: off, meter, lossless, standard

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use headroom::Mode;
 use headroom_wire::Dialect;
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -38,9 +39,15 @@ async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Respons
     }
     let untouched = app.config.policy.mode == Mode::Off || headers::bypasses(&head.headers);
     match Dialect::of_path(head.uri.path()) {
+        Some(_) if wants_websocket(&head.headers) => Err(Refusal::WebSocket),
         Some(dialect) if head.method == Method::POST && !untouched => exchange(app, dialect, head, body).await,
         _ => tunnel(&app, head, body).await,
     }
+}
+
+/// Whether a client asks to go on in WebSocket frames. They could not be passed on, and a plain answer would only confuse it.
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Passes a request on and its answer back, byte for byte.

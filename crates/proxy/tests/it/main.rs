@@ -5,6 +5,7 @@ mod faults;
 mod guard;
 mod pages;
 mod requests;
+mod responses;
 mod retrieval;
 mod sessions;
 mod transport;
