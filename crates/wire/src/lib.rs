@@ -21,6 +21,7 @@ mod anthropic;
 mod dialect;
 mod document;
 mod exchange;
+mod gemini;
 mod literal;
 mod openai_chat;
 mod openai_responses;
@@ -34,7 +35,7 @@ mod usage;
 
 pub use dialect::{Dialect, ParseDialectError};
 pub use exchange::Exchange;
-pub use request::{Edit, Insertion, Message, Request, Role, Slot, SlotRole, Tools, parse};
+pub use request::{Edit, Insertion, Message, Request, Role, Slot, SlotRole, Tools, parse, parse_at};
 pub use tool::NAME as TOOL_NAME;
 pub use turn::{Answer, Limits, Retrieval, Step, Turn};
 pub use usage::Usage;

@@ -48,6 +48,11 @@ pub(crate) trait Protocol: Sync {
         identity.key().map(filing).into_iter().collect()
     }
 
+    /// The member of a response that states its usage.
+    fn usage_key(&self) -> &'static str {
+        "usage"
+    }
+
     /// Takes over the counters of a usage object; `None` when it states none.
     fn update_usage(&self, usage: &mut Usage, document: &Document, object: Id) -> Option<()>;
 

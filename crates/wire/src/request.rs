@@ -20,6 +20,15 @@ pub fn parse(dialect: Dialect, body: impl Into<Bytes>) -> Request {
     Request { inner: Arc::new(Inner { dialect, body, document, outline }) }
 }
 
+/// The same for a dialect that names the model in the path of the request.
+pub fn parse_at(dialect: Dialect, path: &str, body: impl Into<Bytes>) -> Request {
+    let mut request = parse(dialect, body);
+    if let (Some(inner), Some(model)) = (Arc::get_mut(&mut request.inner), Dialect::model_of_path(path)) {
+        inner.outline.model.get_or_insert_with(|| model.to_owned());
+    }
+    request
+}
+
 /// A parsed request. Cheap to clone; the body is shared, never copied.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -135,8 +135,9 @@ pub(crate) enum ItemKind {
     Theirs(String),
     /// No call that anybody has to answer.
     Other,
-    /// What a call gave that the provider ran itself. Where it stands says nothing: it is not counted.
-    Output,
+    /// Nor anything whose place among the others could be told later: text that a client may join or cut, what a call gave that the
+    /// provider ran itself. It is not counted.
+    Uncounted,
     /// Thinking, which clients may drop from older turns.
     Thinking,
     /// An empty block, which providers send and do not accept back.
@@ -269,7 +270,7 @@ impl Turn {
         let document = Document::parse(body.clone());
         let root = document.as_ref().and_then(|document| Some((document, document.root()?)));
         if let Some((document, stated)) =
-            root.and_then(|(document, root)| Some((document, document.field(root, "usage")?)))
+            root.and_then(|(document, root)| Some((document, document.field(root, protocol.usage_key())?)))
         {
             protocol.update_usage(&mut self.current, document, stated);
         }
@@ -437,8 +438,8 @@ fn forward(out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
 impl Count {
     /// Counts one visible item more.
     pub(crate) fn add(&mut self, item: &Item) {
-        self.all += usize::from(item.kind != ItemKind::Output);
-        self.spoken += usize::from(!matches!(item.kind, ItemKind::Thinking | ItemKind::Empty | ItemKind::Output));
+        self.all += usize::from(item.kind != ItemKind::Uncounted);
+        self.spoken += usize::from(!matches!(item.kind, ItemKind::Thinking | ItemKind::Empty | ItemKind::Uncounted));
     }
 }
 

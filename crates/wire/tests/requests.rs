@@ -6,7 +6,7 @@ use headroom_wire::{Dialect, Edit, Request, Role, SlotRole, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use Dialect::{AnthropicMessages, OpenAiChat, OpenAiResponses};
+use Dialect::{AnthropicMessages, Gemini, OpenAiChat, OpenAiResponses};
 
 /// The texts of all slots: `role tool text`.
 fn slots(request: &Request) -> Vec<String> {
@@ -405,6 +405,10 @@ fn user_texts(dialect: Dialect, texts: &[String]) -> Value {
         OpenAiResponses => {
             let parts: Vec<Value> = texts.iter().map(|text| json!({"type": "input_text", "text": text})).collect();
             json!({"input": [{"role": "user", "content": parts}], "n": 1.50})
+        }
+        Gemini => {
+            let parts: Vec<Value> = texts.iter().map(|text| json!({"text": text})).collect();
+            json!({"contents": [{"role": "user", "parts": parts}], "n": 1.50})
         }
         _ => {
             let parts: Vec<Value> = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();

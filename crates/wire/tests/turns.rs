@@ -7,7 +7,7 @@ use headroom_testkit::corpus;
 use headroom_wire::{Answer, Dialect, Exchange, Limits, Step, Turn, Usage, parse};
 use serde_json::{Value, json};
 
-use Dialect::{AnthropicMessages, OpenAiChat, OpenAiResponses};
+use Dialect::{AnthropicMessages, Gemini, OpenAiChat, OpenAiResponses};
 use common::{Outcome, Upstream, events, play, stream};
 
 const TOOL: &str = headroom_wire::TOOL_NAME;
@@ -678,6 +678,7 @@ fn recorded() -> Vec<(Dialect, String, String)> {
             let dialect = match path.to_string_lossy() {
                 path if path.contains("anthropic") => AnthropicMessages,
                 _ if stream.contains("\"response.") => OpenAiResponses,
+                path if path.contains("google") => Gemini,
                 _ => OpenAiChat,
             };
             found.push((dialect, entry["id"].as_str().unwrap().to_owned(), stream));
@@ -690,6 +691,7 @@ fn feed(dialect: Dialect, chunks: &[&[u8]], limits: Option<Limits>) -> (Vec<u8>,
     let request = match dialect {
         AnthropicMessages => claude_request(),
         OpenAiResponses => json!({"model": "gpt", "stream": true, "tools": [], "input": "go"}),
+        Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "go"}]}]}),
         _ => gpt_request(),
     };
     let mut turn = Turn::new(parse(dialect, request.to_string()), request.to_string().into(), limits);

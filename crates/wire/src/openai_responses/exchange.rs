@@ -65,7 +65,7 @@ pub(super) fn digest(document: &Document, message: &Message, hasher: &mut blake3
 pub(super) fn filings(request: &Request, shown: &Shown, last: &Heard) -> Vec<Filing> {
     let visible: Vec<&Item> = shown.items.iter().chain(last.visible()).collect();
     let called = visible.iter().position(|item| matches!(item.kind, ItemKind::Theirs(_)));
-    let said = || visible.iter().rposition(|item| !matches!(item.kind, ItemKind::Thinking | ItemKind::Output));
+    let said = || visible.iter().rposition(|item| !matches!(item.kind, ItemKind::Thinking | ItemKind::Uncounted));
     let mut filings = Vec::new();
     if let Some(at) = called.or_else(said) {
         let mut anchor = Count::default();

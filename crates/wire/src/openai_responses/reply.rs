@@ -53,7 +53,7 @@ pub(super) fn items(document: &Document, nodes: impl Iterator<Item = Id>) -> Vec
                 arguments: document.string_field(*node, "arguments").unwrap_or_default().into_owned(),
             }),
             "reasoning" => ItemKind::Thinking,
-            kind if kind.ends_with("_output") => ItemKind::Output,
+            kind if kind.ends_with("_output") => ItemKind::Uncounted,
             "mcp_approval_request" => {
                 ItemKind::Theirs(document.string_field(*node, "id").unwrap_or_default().into_owned())
             }
