@@ -15,6 +15,7 @@ fn request(conversation: &Conversation, dialect: Dialect, turns: usize) -> Reque
     match dialect {
         Dialect::AnthropicMessages => parse(dialect, conversation.anthropic(turns)),
         Dialect::OpenAiResponses => parse(dialect, conversation.responses(turns)),
+        Dialect::Gemini => parse(dialect, conversation.gemini(turns)),
         _ => parse(dialect, conversation.openai(turns)),
     }
 }
@@ -37,7 +38,7 @@ fn assert_spliced(request: &Request, sent: &[u8], offered: bool) {
     let came = request.body();
     let mut slots: Vec<_> = request.slots().iter().map(headroom_wire::Slot::span).collect();
     slots.sort_by_key(|span| span.start);
-    let tools_end = request.tools().map(|tools| tools.span().end - 1);
+    let tools_end = request.offer_tool().map(|tool| tool.range().start);
     let mut fixed: Vec<&[u8]> = Vec::new();
     let mut from = 0;
     for span in &slots {
@@ -193,11 +194,15 @@ fn look_up(
         Dialect::OpenAiResponses => {
             json!({"type": "function_call", "call_id": id, "name": name, "arguments": input.to_string()})
         }
+        Dialect::Gemini => json!({"functionCall": {"name": name, "args": input}}),
         _ => json!({"id": id, "type": "function", "function": {"name": name, "arguments": input.to_string()}}),
     };
     let answer = |calls: Vec<Value>| match dialect {
         Dialect::AnthropicMessages => json!({"content": calls, "stop_reason": "tool_use", "usage": {}}),
         Dialect::OpenAiResponses => json!({"status": "completed", "store": false, "output": calls}),
+        Dialect::Gemini => {
+            json!({"candidates": [{"content": {"role": "model", "parts": calls}, "finishReason": "STOP"}]})
+        }
         _ => {
             json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null, "tool_calls": calls}}]})
         }

@@ -2,6 +2,7 @@
 
 mod common;
 mod faults;
+mod gemini;
 mod guard;
 mod pages;
 mod requests;
