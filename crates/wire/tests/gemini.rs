@@ -140,7 +140,7 @@ fn text(text: &str) -> Value {
     json!({"text": text})
 }
 
-fn call(name: &str, args: Value) -> Value {
+fn call(name: &str, args: &Value) -> Value {
     json!({"functionCall": {"name": name, "args": args}})
 }
 
@@ -264,7 +264,7 @@ fn a_retrieval_alone_is_hidden_and_its_continuation_spliced_in() {
 /// T042
 #[test]
 fn in_a_mixed_turn_the_client_gets_its_own_calls_only() {
-    let (a, b) = (call("Bash", json!({"c": 1, "d": "x"})), call("Bash", json!({"c": 2})));
+    let (a, b) = (call("Bash", &json!({"c": 1, "d": "x"})), call("Bash", &json!({"c": 2})));
     for parts in [
         vec![ours("m"), a.clone(), b.clone()],
         vec![a.clone(), ours("m"), b.clone()],
@@ -347,13 +347,13 @@ fn a_stream_cut_or_stopped_while_a_call_is_held_ends_there() {
 fn a_whole_response_is_merged_the_same_way() {
     let bodies = [
         chunk(&[text("Look. "), ours("a")], Some("STOP")).to_string(),
-        chunk(&[text("Done."), ours("m"), call("Bash", json!({}))], Some("STOP")).to_string(),
+        chunk(&[text("Done."), ours("m"), call("Bash", &json!({}))], Some("STOP")).to_string(),
     ];
     let outcome = play(Gemini, &request(), &Upstream::Whole(bodies.to_vec()), Some(Limits::default()));
     let shown: Value = serde_json::from_slice(&outcome.client).unwrap();
     assert_eq!(
         shown["candidates"][0]["content"]["parts"],
-        json!([text("Look. "), text("Done."), call("Bash", json!({}))])
+        json!([text("Look. "), text("Done."), call("Bash", &json!({}))])
     );
     assert_eq!(shown["usageMetadata"]["candidatesTokenCount"], 12);
     assert_eq!(outcome.exchanges[0].calls(), 2);

@@ -27,7 +27,7 @@ fn opening(result: &str) -> Vec<Value> {
     ]
 }
 
-fn answer(part: Value) -> Value {
+fn answer(part: &Value) -> Value {
     json!({"candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 4, "totalTokenCount": 13}})
 }
@@ -49,8 +49,8 @@ async fn a_retrieval_is_answered_inside_the_clients_answer() {
             let mut count = count.lock().unwrap();
             *count += 1;
             let said = match *count {
-                1 => answer(ask(&handle_in(&received.text()).unwrap_or_default())),
-                _ => answer(json!({"text": "It runs."})),
+                1 => answer(&ask(&handle_in(&received.text()).unwrap_or_default())),
+                _ => answer(&json!({"text": "It runs."})),
             };
             if streaming { Reply::sse(&event(&said)) } else { Reply::json(200, said.to_string()) }
         };
@@ -105,7 +105,7 @@ async fn other_requests_are_tunnelled_to_the_same_provider() {
 
 #[tokio::test]
 async fn vertex_paths_are_read_and_a_bypass_passes_byte_for_byte() {
-    let plain = answer(json!({"text": "x"})).to_string();
+    let plain = answer(&json!({"text": "x"})).to_string();
     let pair = pair(vec![Reply::json(200, plain.clone()), Reply::json(200, plain)]).await;
     let target = "/v1beta1/projects/p/locations/global/publishers/google/models/gemini-2.5-pro:generateContent";
     let body = request(&opening(&rows(400)));
