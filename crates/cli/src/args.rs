@@ -65,6 +65,9 @@ pub(crate) struct ProxyArgs {
     /// Where OpenAI requests are sent
     #[arg(long, value_name = "URL")]
     pub(crate) openai_upstream: Option<String>,
+    /// Where Gemini requests are sent
+    #[arg(long, value_name = "URL")]
+    pub(crate) gemini_upstream: Option<String>,
     /// Secret that clients must send in x-headroom-token
     #[arg(long, value_name = "SECRET")]
     pub(crate) token: Option<String>,
@@ -128,7 +131,7 @@ pub(crate) struct CompressArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RequestArgs {
-    /// Provider format: anthropic, openai
+    /// Provider format: anthropic, openai, openai-responses, gemini
     #[arg(long)]
     pub(crate) dialect: String,
     /// How much may be done: off, meter, lossless, standard

@@ -70,6 +70,7 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
             ("policy", proxy.policy.clone()),
             ("anthropic-upstream", proxy.anthropic_upstream.clone()),
             ("openai-upstream", proxy.openai_upstream.clone()),
+            ("gemini-upstream", proxy.gemini_upstream.clone()),
             ("token", proxy.token.clone()),
             ("retrieval", proxy.retrieval.clone()),
             ("user-text", proxy.user_text.clone()),

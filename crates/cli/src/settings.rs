@@ -81,6 +81,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         about: "Where OpenAI requests are sent",
     },
     OptionSpec {
+        key: "gemini-upstream",
+        variable: "HEADROOM_GEMINI_UPSTREAM",
+        default: "https://generativelanguage.googleapis.com",
+        about: "Where Gemini requests are sent",
+    },
+    OptionSpec {
         key: "token",
         variable: "HEADROOM_TOKEN",
         default: "",
@@ -190,6 +196,7 @@ impl Said {
             policy,
             anthropic_upstream: reader.url("anthropic-upstream"),
             openai_upstream: reader.url("openai-upstream"),
+            gemini_upstream: reader.url("gemini-upstream"),
             token: reader.text("token"),
             prices: reader.text("prices"),
             log: reader.text("log").unwrap_or_default(),
@@ -210,6 +217,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) anthropic_upstream: String,
     pub(crate) openai_upstream: String,
+    pub(crate) gemini_upstream: String,
     pub(crate) token: Option<String>,
     pub(crate) log: String,
 }

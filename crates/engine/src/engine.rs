@@ -127,7 +127,7 @@ impl Engine {
         wanted: &dyn Fn() -> bool,
         started: Instant,
     ) -> Option<Outbound> {
-        if policy.mode < Mode::Lossless || request.slots().is_empty() {
+        if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
             return Some(untouched(request, policy));
         }
         let digest = scope.digest();
@@ -169,11 +169,13 @@ impl Engine {
         let offer = insertion.filter(|_| plan.offer);
         let offered = offer.is_some();
         let mut insertions: Vec<_> = offer.into_iter().collect();
-        if offered {
+        // A history that the provider holds has our calls in it, whether or not the model can make more of them.
+        if offered || request.continues_elsewhere() {
             insertions.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
         }
         let edits = plan.edits();
-        let body = (!edits.is_empty() || offered).then(|| request.splice(&edits, &insertions));
+        let changes = !edits.is_empty() || !insertions.is_empty();
+        let body = changes.then(|| request.splice(&edits, &insertions));
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
         fill_slots(&mut receipt, request, &lineages, &plan);

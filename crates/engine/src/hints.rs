@@ -72,8 +72,12 @@ impl Call {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Array(words) => {
-                let words: Option<Vec<_>> = words.iter().map(Value::as_str).collect();
-                words.map(|words| words.join(" "))
+                let words: Vec<_> = words.iter().map(Value::as_str).collect::<Option<_>>()?;
+                // A command line that a shell is to run stands as one word behind the shell's own.
+                Some(match words.as_slice() {
+                    [shell, "-c" | "-lc", line] if shell.ends_with("sh") => (*line).to_owned(),
+                    words => words.join(" "),
+                })
             }
             _ => None,
         };
@@ -199,6 +203,8 @@ mod tests {
             ("Bash", r#"{"command":"nl -ba f.py | sed -n 1,75p"}"#),
             ("Bash", r#"{"command":"cd /repo && cat a.py"}"#),
             ("shell", r#"{"command":["bat","-p","a.py"]}"#),
+            ("shell", r#"{"command":["bash","-lc","cat a.py"]}"#),
+            ("local_shell", r#"{"type":"exec","command":["/bin/sh","-c","sed -n 1,9p a.py"]}"#),
             ("run", r#"{"cmd":"type C:\\a.py"}"#),
             ("PowerShell", r#"{"command":"Get-Content a.py"}"#),
         ] {
@@ -211,6 +217,7 @@ mod tests {
         for (tool, arguments) in [
             ("Bash", r#"{"command":"cargo test"}"#),
             ("Bash", r#"{"command":"cat a.json | jq .x"}"#),
+            ("shell", r#"{"command":["bash","-lc","cargo test"]}"#),
             ("Bash", r#"{"command":"cat a.py; pytest"}"#),
             ("search_flights", r#"{"origin":"JFK"}"#),
             ("read_inbox", r#"{"user":"x"}"#),

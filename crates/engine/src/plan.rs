@@ -32,7 +32,7 @@ const PAYLOAD_BYTES: usize = 16 << 10;
 /// (OpenAI; Anthropic 1,024 to 4,096 by model), and a prefix shrunk below that would be billed in full on every turn (T029).
 const CACHEABLE_BYTES: usize = 6_000;
 
-/// Tools, instructions and the first message must have at least this many bytes together before the retrieval tool is added to
+/// Tools, instructions and, where every request brings it, the first message must have at least this many bytes together before the retrieval tool is added to
 /// them: beside a smaller start the definition would cost more than it can earn. They stand in every request of a conversation,
 /// so the decision is the same on each.
 const OFFER_FROM_BYTES: usize = 24_000;
@@ -323,8 +323,12 @@ impl Planning<'_> {
         if let Some(decided) = &self.known.offer {
             return (decided.compressor == OFFER, None);
         }
-        let first_slot = self.request.slots().first().map_or(0, Slot::message);
-        let prefix = PrefixSize::of(self.request).up_to(first_slot);
+        let size = PrefixSize::of(self.request);
+        // Where a later request may come without the first message, only what every request repeats says the same on each.
+        let prefix = match self.request.dialect().keeps_history() {
+            true => size.around,
+            false => size.up_to(self.request.slots().first().map_or(0, Slot::message)),
+        };
         let wanted = match self.policy.retrieval {
             Retrieval::Auto => prefix >= OFFER_FROM_BYTES,
             Retrieval::Always => true,

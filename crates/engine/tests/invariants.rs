@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
-const BOTH: [Dialect; 2] = [Dialect::AnthropicMessages, Dialect::OpenAiChat];
-
 fn request(conversation: &Conversation, dialect: Dialect, turns: usize) -> Request {
     match dialect {
         Dialect::AnthropicMessages => parse(dialect, conversation.anthropic(turns)),
+        Dialect::OpenAiResponses => parse(dialect, conversation.responses(turns)),
+        Dialect::Gemini => parse(dialect, conversation.gemini(turns)),
         _ => parse(dialect, conversation.openai(turns)),
     }
 }
@@ -38,7 +38,7 @@ fn assert_spliced(request: &Request, sent: &[u8], offered: bool) {
     let came = request.body();
     let mut slots: Vec<_> = request.slots().iter().map(headroom_wire::Slot::span).collect();
     slots.sort_by_key(|span| span.start);
-    let tools_end = request.tools().map(|tools| tools.span().end - 1);
+    let tools_end = request.offer_tool().map(|tool| tool.range().start);
     let mut fixed: Vec<&[u8]> = Vec::new();
     let mut from = 0;
     for span in &slots {
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn splice_durable_causal_said_and_off(conversation in conversation(), standard in any::<bool>()) {
         let mode = if standard { Mode::Standard } else { Mode::Lossless };
-        for dialect in BOTH {
+        for dialect in Dialect::ALL.iter().copied() {
             let whole = request(&conversation, dialect, conversation.len());
             let (whole_sent, _) = send(&fresh(), &whole, mode);
             let (whole_head, whole_messages) = parts(dialect, &whole_sent);
@@ -158,7 +158,7 @@ proptest! {
     /// Invariant 5 (harmless): whatever the body, and whatever the store does.
     #[test]
     fn any_body_passes(text in any_text(), cut in 0_usize..200, conversation in conversation()) {
-        for dialect in BOTH {
+        for dialect in Dialect::ALL.iter().copied() {
             let whole = request(&conversation, dialect, conversation.len());
             let cut = whole.body().len().saturating_sub(cut);
             for body in [text.clone().into_bytes(), whole.body()[..cut].to_vec()] {
@@ -186,30 +186,41 @@ fn look_up(
     request: &Request,
     sent: &[u8],
     before: bool,
-) -> Option<headroom_wire::Exchange> {
-    let anthropic = request.dialect() == Dialect::AnthropicMessages;
+) -> Vec<headroom_wire::Exchange> {
+    let dialect = request.dialect();
     let arguments = json!({"content_id": "what was left out", "line_range": format!("{turn}-{turn}")});
-    let call = |id: String, name: &str, input: Value| match anthropic {
-        true => json!({"type": "tool_use", "id": id, "name": name, "input": input}),
-        false => json!({"id": id, "type": "function", "function": {"name": name, "arguments": input.to_string()}}),
+    let call = |id: String, name: &str, input: Value| match dialect {
+        Dialect::AnthropicMessages => json!({"type": "tool_use", "id": id, "name": name, "input": input}),
+        Dialect::OpenAiResponses => {
+            json!({"type": "function_call", "call_id": id, "name": name, "arguments": input.to_string()})
+        }
+        Dialect::Gemini => json!({"functionCall": {"name": name, "args": input}}),
+        _ => json!({"id": id, "type": "function", "function": {"name": name, "arguments": input.to_string()}}),
     };
-    let answer = |calls: Vec<Value>| match anthropic {
-        true => json!({"content": calls, "stop_reason": "tool_use", "usage": {}}),
-        false => {
+    let answer = |calls: Vec<Value>| match dialect {
+        Dialect::AnthropicMessages => json!({"content": calls, "stop_reason": "tool_use", "usage": {}}),
+        Dialect::OpenAiResponses => json!({"status": "completed", "store": false, "output": calls}),
+        Dialect::Gemini => {
+            json!({"candidates": [{"content": {"role": "model", "parts": calls}, "finishReason": "STOP"}]})
+        }
+        _ => {
             json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null, "tool_calls": calls}}]})
         }
     };
     let mine = call(format!("mine_{turn}"), headroom_wire::TOOL_NAME, arguments);
     let theirs = (0..conversation.calls(turn)).map(|n| {
-        let name = if anthropic { "Bash" } else { "bash" };
+        let name = if dialect == Dialect::AnthropicMessages { "Bash" } else { "bash" };
         call(format!("t{turn}_{n}"), name, json!({"command": format!("step {turn} {n}")}))
     });
+    // The generated client says in each turn that the model has thought first.
+    let thought =
+        (dialect == Dialect::OpenAiResponses).then(|| json!({"type": "reasoning", "id": format!("rs_{turn}")}));
     let answers = match before {
-        true => vec![answer(vec![mine]), answer(theirs.collect())],
-        false => vec![answer(std::iter::once(mine).chain(theirs).collect())],
+        true => vec![answer(thought.into_iter().chain([mine]).collect()), answer(theirs.collect())],
+        false => vec![answer(thought.into_iter().chain([mine]).chain(theirs).collect())],
     };
     let mut turn = Turn::new(request.clone(), sent.to_vec().into(), Some(Limits::default()));
-    let mut remembered = None;
+    let mut remembered = Vec::new();
     for answer in answers {
         let mut steps = Vec::new();
         turn.whole(answer.to_string().into(), &mut steps);
@@ -219,7 +230,7 @@ fn look_up(
                     let found = headroom_wire::Answer { text: "what was left out".to_owned(), is_error: false };
                     turn.answer(&vec![found; calls.len()], &mut steps);
                 }
-                Step::Remember(exchange) => remembered = Some(exchange),
+                Step::Remember(exchange) => remembered.push(exchange),
                 Step::Forward(_) | Step::Continue(_) => {}
             }
         }
@@ -236,7 +247,7 @@ proptest! {
     fn restarts_and_replicas_do_not_move_bytes(
         conversation in conversation(), restart_at in 0_usize..8, look_up_at in 0_usize..8, before in any::<bool>()
     ) {
-        for dialect in BOTH {
+        for dialect in Dialect::ALL.iter().copied() {
             let folder = folder();
             let path = folder.path().join("store.db");
             let open = || Engine::new(Store::open_sqlite(&path, &SqliteOptions::DEFAULT).unwrap());
@@ -260,8 +271,9 @@ proptest! {
                 prop_assert_eq!(shown, hidden, "what was looked up is in every later request");
                 earlier = (head, messages);
                 if turns == look_up_at && turns < conversation.len() && outbound.receipt.tool_offered {
-                    let exchange = look_up(&conversation, turns, &prefix, &sent, before);
-                    prop_assert!(exchange.is_some_and(|exchange| engine.remember(&Scope::default(), &exchange)));
+                    let exchanges = look_up(&conversation, turns, &prefix, &sent, before);
+                    let kept = |exchange| engine.remember(&Scope::default(), exchange);
+                    prop_assert!(!exchanges.is_empty() && exchanges.iter().all(kept));
                     hidden = true;
                 }
             }
@@ -279,7 +291,7 @@ proptest! {
         conversation in conversation(), patience in prop::collection::vec(any::<bool>(), 9), refuse_at in 0_usize..24
     ) {
         let (scope, policy) = (Scope::default(), Policy::of(Mode::Standard));
-        for dialect in BOTH {
+        for dialect in Dialect::ALL.iter().copied() {
             let folder = folder();
             let open = || Engine::new(Store::open_sqlite(&folder.path().join("store.db"), &SqliteOptions::DEFAULT).unwrap());
             let engine = open();

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mode: Mode = std::env::args().nth(1).as_deref().unwrap_or("standard").parse()?;
     let mut config = Config::local(Policy::of(mode));
     config.listen.set_port(0);
-    config.upstreams = Upstreams { anthropic: upstream.base(), openai: upstream.base() };
+    config.upstreams = Upstreams { anthropic: upstream.base(), openai: upstream.base(), gemini: upstream.base() };
     let proxy = serve(config, Engine::new(store)).await?;
 
     let small = json!({"model": "claude", "messages": [{"role": "user", "content": "x".repeat(900)}]});

@@ -50,6 +50,7 @@ impl Config {
             upstreams: Upstreams {
                 anthropic: "https://api.anthropic.com".to_owned(),
                 openai: "https://api.openai.com".to_owned(),
+                gemini: "https://generativelanguage.googleapis.com".to_owned(),
             },
             policy,
             scope: Scope::default(),
@@ -73,6 +74,8 @@ pub struct Upstreams {
     pub anthropic: String,
     /// OpenAI and everything compatible.
     pub openai: String,
+    /// Gemini, at Google AI or at Vertex AI.
+    pub gemini: String,
 }
 
 impl Upstreams {
@@ -80,6 +83,7 @@ impl Upstreams {
     pub(crate) fn of(&self, dialect: Dialect) -> &str {
         match dialect {
             Dialect::AnthropicMessages => &self.anthropic,
+            Dialect::Gemini => &self.gemini,
             _ => &self.openai,
         }
     }

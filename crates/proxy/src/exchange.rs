@@ -84,7 +84,7 @@ struct Way<'a> {
 impl Way<'_> {
     /// Prepares and sends a request; sends it again as it came if the provider refuses what was made of it.
     async fn send_prepared(&self, raw: bytes::Bytes, room: Arc<Room>) -> Result<Exchanged, Refusal> {
-        let prepared = prepare(self.app, self.dialect, &self.head.headers, &raw, &room).await?;
+        let prepared = prepare(self.app, self.dialect, self.head, &raw, &room).await?;
         let Prepared { body, sent, changed, turn, mut receipt } = prepared;
         let response = self.send(sent, body).await;
         let refused = response.as_ref().ok().map(Response::status).filter(|status| refuses_the_body(*status));

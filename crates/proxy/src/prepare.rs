@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headroom::{Outbound, Policy, Receipt};
-use headroom_wire::{Dialect, Limits, Request, Turn, parse};
+use headroom_wire::{Dialect, Limits, Request, Turn, parse, parse_at};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -83,13 +84,13 @@ impl Unread {
 pub(crate) async fn prepare(
     app: &Arc<App>,
     dialect: Dialect,
-    headers: &HeaderMap,
+    head: &Parts,
     raw: &Bytes,
     room: &Arc<Room>,
 ) -> Result<Prepared, Refusal> {
     let mut known = None;
-    if raw.len() <= INLINE_BYTES && !headers.contains_key(CONTENT_ENCODING) {
-        match catch_unwind(AssertUnwindSafe(|| at_once(app, dialect, raw))) {
+    if raw.len() <= INLINE_BYTES && !head.headers.contains_key(CONTENT_ENCODING) {
+        match catch_unwind(AssertUnwindSafe(|| at_once(app, dialect, head.uri.path(), raw))) {
             Ok(AtOnce::Ready(prepared)) => return Ok(*prepared),
             Ok(AtOnce::NotInMemory(request)) => known = Some(request),
             Err(_) => return Ok(failed(app, dialect, raw, Unread::Panic)),
@@ -98,7 +99,8 @@ pub(crate) async fn prepare(
     let job = Job {
         app: Arc::clone(app),
         dialect,
-        headers: headers.clone(),
+        path: head.uri.path().to_owned(),
+        headers: head.headers.clone(),
         raw: raw.clone(),
         known,
         claim: Arc::default(),
@@ -137,8 +139,8 @@ enum AtOnce {
     NotInMemory(Request),
 }
 
-fn at_once(app: &App, dialect: Dialect, raw: &Bytes) -> AtOnce {
-    let request = parse(dialect, raw.clone());
+fn at_once(app: &App, dialect: Dialect, path: &str, raw: &Bytes) -> AtOnce {
+    let request = parse_at(dialect, path, raw.clone());
     match app.engine.prepare_from_memory(&app.config.scope, &request, &app.config.policy) {
         Some(outbound) => AtOnce::Ready(Box::new(prepared(request, outbound, raw))),
         None => AtOnce::NotInMemory(request),
@@ -149,6 +151,8 @@ fn at_once(app: &App, dialect: Dialect, raw: &Bytes) -> AtOnce {
 struct Job {
     app: Arc<App>,
     dialect: Dialect,
+    /// Path of the request; some dialects name the model there.
+    path: String,
     headers: HeaderMap,
     raw: Bytes,
     /// The request, if it has been parsed already.
@@ -178,7 +182,7 @@ impl Job {
                         Metrics::count(&app.metrics.unread);
                         return Ok(as_it_came(&app, self.dialect, &self.raw, Unread::NoRoom));
                     }
-                    parse(self.dialect, plain)
+                    parse_at(self.dialect, &self.path, plain)
                 }
             },
         };

@@ -22,6 +22,8 @@ pub(crate) enum Refusal {
     BadBody,
     /// The request line cannot be turned into an upstream address.
     BadTarget,
+    /// It wants to turn its connection into a WebSocket.
+    WebSocket,
     /// The provider cannot be reached.
     Unreachable,
     /// The provider did not answer in time.
@@ -61,6 +63,12 @@ impl Refusal {
             Self::BadTarget => {
                 (StatusCode::BAD_REQUEST, "invalid_request_error", "headroom: the request target is not valid")
             }
+            // Codex takes this status, and no other, as word to go on with plain requests at once.
+            Self::WebSocket => (
+                StatusCode::UPGRADE_REQUIRED,
+                "invalid_request_error",
+                "headroom: WebSockets are not served here; send the request with POST",
+            ),
             Self::Unreachable => {
                 (StatusCode::BAD_GATEWAY, "api_error", "headroom: the provider cannot be reached; see the proxy's log")
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use headroom::Mode;
 use headroom_wire::Dialect;
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -38,9 +39,24 @@ async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Respons
     }
     let untouched = app.config.policy.mode == Mode::Off || headers::bypasses(&head.headers);
     match Dialect::of_path(head.uri.path()) {
-        Some(dialect) if head.method == Method::POST && !untouched => exchange(app, dialect, head, body).await,
+        Some(_) if wants_websocket(&head.headers) => Err(Refusal::WebSocket),
+        Some(dialect) if head.method == Method::POST && !untouched && can_be_followed(dialect, head) => {
+            exchange(app, dialect, head, body).await
+        }
         _ => tunnel(&app, head, body).await,
     }
+}
+
+/// Whether the answer will come in a form that a turn can follow. Gemini streams one JSON array unless it is asked for events; that is
+/// passed on as it comes.
+fn can_be_followed(dialect: Dialect, head: &Parts) -> bool {
+    let as_events = || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    dialect != Dialect::Gemini || !head.uri.path().ends_with(":streamGenerateContent") || as_events()
+}
+
+/// Whether a client asks to go on in WebSocket frames. They could not be passed on, and a plain answer would only confuse it.
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Passes a request on and its answer back, byte for byte.
@@ -66,7 +82,10 @@ pub(crate) fn target(head: &Parts) -> &str {
 fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     let messages = Dialect::AnthropicMessages.path();
     let below = path.strip_prefix(messages).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if below || headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {
+    let googles = path.starts_with("/v1beta") || path.contains("/publishers/google/");
+    if Dialect::of_path(path) == Some(Dialect::Gemini) || googles || headers.contains_key("x-goog-api-key") {
+        Dialect::Gemini
+    } else if below || headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {
         Dialect::AnthropicMessages
     } else {
         Dialect::OpenAiChat

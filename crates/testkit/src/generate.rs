@@ -121,6 +121,53 @@ impl Conversation {
         )
     }
 
+    /// The OpenAI Responses request that carries the results of the first `turns` turns, as a client sends it that keeps its own history.
+    pub fn responses(&self, turns: usize) -> String {
+        let mut items = vec![r#"{"role":"user","content":"Why does it fail?"}"#.to_owned()];
+        for (turn, results) in self.turns[..turns].iter().enumerate() {
+            items.push(format!(r#"{{"type":"reasoning","id":"rs_{turn}","summary":[],"encrypted_content":"gA\/="}}"#));
+            items.extend((0..results.len()).map(|n| {
+                format!(
+                    r#"{{"type":"function_call","call_id":"t{turn}_{n}","name":"shell","arguments":"{{\"command\":[\"step\",\"{turn}\",\"{n}\"]}}"}}"#
+                )
+            }));
+            for (n, text) in results.iter().enumerate() {
+                let text = quoted(text);
+                let output = if n % 2 == 0 { text } else { format!(r#"[{{"type":"input_text","text":{text}}}]"#) };
+                items.push(format!(r#"{{"type":"function_call_output","call_id":"t{turn}_{n}","output":{output}}}"#));
+            }
+        }
+        let (instructions, items) = (quoted(&self.instructions), items.join(" ,"));
+        format!(
+            "{{\"model\":\"gpt-5\",\"instructions\":{instructions},\"tools\":[{{\"type\":\"function\",\"name\":\"shell\"}}],\"store\":false,\
+             \"include\":[\"reasoning.encrypted_content\"],\"input\": [{items}],\"stream\":true}}"
+        )
+    }
+
+    /// The Gemini request that carries the results of the first `turns` turns.
+    pub fn gemini(&self, turns: usize) -> String {
+        let mut contents = vec![r#"{"role":"user","parts":[{"text":"Why does it fail?"}]}"#.to_owned()];
+        for (turn, results) in self.turns[..turns].iter().enumerate() {
+            let call = |n: usize| {
+                let signature = if n == 0 { r#","thoughtSignature":"Ep\/=""# } else { "" };
+                format!(r#"{{"functionCall":{{"name":"bash","args":{{"command":"step {turn} {n}"}}}}{signature}}}"#)
+            };
+            let result = |(n, text): (usize, &String)| {
+                let key = if n % 2 == 0 { "output" } else { "result" };
+                format!(r#"{{"functionResponse":{{"name":"bash","response":{{"{key}": {}}}}}}}"#, quoted(text))
+            };
+            let calls: Vec<_> = (0..results.len()).map(call).collect();
+            let results: Vec<_> = results.iter().enumerate().map(result).collect();
+            contents.push(format!(r#"{{"role":"model","parts":[{}]}}"#, calls.join(",")));
+            contents.push(format!(r#"{{"parts":[{}],"role":"user"}}"#, results.join(" , ")));
+        }
+        let (instructions, contents) = (quoted(&self.instructions), contents.join(" ,"));
+        format!(
+            "{{\"systemInstruction\":{{\"parts\":[{{\"text\":{instructions}}}]}},\"tools\":[{{\"functionDeclarations\":[{{\"name\":\"bash\"}}]}}],\
+             \"contents\": [{contents}],\"generationConfig\":{{\"temperature\":1.0}}}}"
+        )
+    }
+
     /// The OpenAI request that carries the results of the first `turns` turns.
     pub fn openai(&self, turns: usize) -> String {
         let mut messages = vec![

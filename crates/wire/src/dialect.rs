@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::anthropic::Anthropic;
+use crate::gemini::Gemini;
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use crate::protocol::Protocol;
 
 /// How a provider's API spells a conversation.
@@ -18,31 +20,60 @@ pub enum Dialect {
     AnthropicMessages,
     /// OpenAI Chat Completions and everything compatible: `POST /v1/chat/completions`.
     OpenAiChat,
+    /// OpenAI Responses: `POST /v1/responses`, and the paths at which Codex sends it.
+    OpenAiResponses,
+    /// Gemini: `POST /v1beta/models/{model}:generateContent` and its streaming sister.
+    Gemini,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat];
+    pub const ALL: &'static [Self] = &[Self::AnthropicMessages, Self::OpenAiChat, Self::OpenAiResponses, Self::Gemini];
 
     /// Short name for flags, receipts and folders.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "anthropic",
             Self::OpenAiChat => "openai",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Gemini => "gemini",
         }
     }
 
-    /// Path of the endpoint whose requests have this dialect.
+    /// Path of the endpoint whose requests have this dialect; Gemini's stand below it, each model's under its own.
     pub const fn path(self) -> &'static str {
         match self {
             Self::AnthropicMessages => "/v1/messages",
             Self::OpenAiChat => "/v1/chat/completions",
+            Self::OpenAiResponses => "/v1/responses",
+            Self::Gemini => "/v1beta/models",
         }
     }
 
     /// The dialect of requests to a path, without its query.
     pub fn of_path(path: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|dialect| dialect.path() == path)
+        let known = Self::ALL.iter().copied().find(|dialect| dialect.path() == path);
+        // Codex leaves the version out, and with a ChatGPT login it speaks to another base.
+        let codex = path == "/responses" || path.ends_with("/codex/responses");
+        // Whatever the version, and whether at Google AI or below a project at Vertex AI.
+        let generates = path.contains("/models/")
+            && [":generateContent", ":streamGenerateContent"].iter().any(|verb| path.ends_with(verb));
+        known
+            .filter(|known| *known != Self::Gemini)
+            .or_else(|| codex.then_some(Self::OpenAiResponses))
+            .or_else(|| generates.then_some(Self::Gemini))
+    }
+
+    /// The model that a path names, where the dialect names it there.
+    pub fn model_of_path(path: &str) -> Option<&str> {
+        let (_, model) = path.rsplit_once("/models/")?;
+        Self::of_path(path).filter(|dialect| *dialect == Self::Gemini)?;
+        Some(model.split(':').next().unwrap_or(model))
+    }
+
+    /// Whether the provider may hold the history, so that a request can bring only what is new in its conversation.
+    pub const fn keeps_history(self) -> bool {
+        matches!(self, Self::OpenAiResponses)
     }
 
     /// The definition of our retrieval tool, byte for byte as it is inserted. It never changes inside a version.
@@ -55,6 +86,8 @@ impl Dialect {
         match self {
             Self::AnthropicMessages => &Anthropic,
             Self::OpenAiChat => &OpenAiChat,
+            Self::OpenAiResponses => &OpenAiResponses,
+            Self::Gemini => &Gemini,
         }
     }
 }

@@ -26,8 +26,33 @@ pub struct Exchange {
     pub(crate) lineage: [u8; 32],
     /// Visible items of the message: content blocks (Anthropic), tool calls (OpenAI).
     pub(crate) shown: Count,
+    /// Visible items before the one it is known by, where items stand side by side with no message around them.
+    #[serde(default)]
+    pub(crate) anchor: Count,
+    /// The turn's last response, where the provider keeps it.
+    #[serde(default)]
+    pub(crate) response: Option<String>,
     pub(crate) rounds: Vec<Round>,
 }
+
+/// Under what an exchange is filed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filing {
+    pub(crate) key: [u8; 32],
+    pub(crate) lineage: [u8; 32],
+    pub(crate) anchor: Count,
+    pub(crate) response: Option<String>,
+}
+
+impl Filing {
+    /// With nothing but a key.
+    pub(crate) fn under(key: [u8; 32]) -> Self {
+        Self { key, lineage: NO_LINEAGE, anchor: Count::default(), response: None }
+    }
+}
+
+/// The lineage of what is known by a name that is used once only.
+const NO_LINEAGE: [u8; 32] = [0; 32];
 
 /// One upstream response with hidden calls, and the answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +107,8 @@ pub(crate) enum Identity {
     Calls(Vec<String>),
     /// It only spoke.
     Text(String),
+    /// The provider keeps it and gave it this name.
+    Response(String),
 }
 
 impl Identity {
@@ -105,6 +132,9 @@ impl Identity {
                     hasher.update(word.as_bytes());
                 });
             }
+            Self::Response(id) => {
+                hasher.update(b"response").update(id.as_bytes());
+            }
         }
         Some(*hasher.finalize().as_bytes())
     }
@@ -116,11 +146,12 @@ fn filing_key(key: &[u8; 32], lineage: &[u8; 32]) -> ContentHash {
 }
 
 impl Request {
-    /// Keys of all exchanges that this request could need: one for each assistant message. Reads the messages up to the last of these.
+    /// Keys of all exchanges that this request could need: one for each assistant message, and one for a response that it goes on from.
+    /// Reads the messages up to the last of these.
     pub fn exchange_keys(&self) -> Vec<ContentHash> {
         let Some(document) = self.document() else { return Vec::new() };
         let last = self.messages().iter().rposition(|message| message.role == Role::Assistant);
-        let mut keys = Vec::new();
+        let mut keys: Vec<ContentHash> = self.resumed().map(|key| filing_key(&key, &NO_LINEAGE)).into_iter().collect();
         let mut lineage = blake3::Hasher::new();
         for message in &self.messages()[..last.map_or(0, |last| last + 1)] {
             if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
@@ -135,6 +166,14 @@ impl Request {
     pub fn reinsert(&self, exchanges: &[Exchange]) -> Vec<Insertion> {
         let Some(document) = self.document().filter(|_| !exchanges.is_empty()) else { return Vec::new() };
         let mut insertions = Vec::new();
+        if let Some(key) = self.resumed() {
+            let kept = |exchange: &&Exchange| {
+                exchange.dialect == self.dialect() && exchange.key == key && exchange.lineage == NO_LINEAGE
+            };
+            if let Some(exchange) = exchanges.iter().find(kept) {
+                insertions.extend(self.dialect().protocol().resume(self, exchange));
+            }
+        }
         let mut used = vec![false; exchanges.len()];
         let mut lineage = blake3::Hasher::new();
         for (index, message) in self.messages().iter().enumerate() {
@@ -163,6 +202,11 @@ impl Request {
             self.messages().iter().for_each(|message| self.dialect().protocol().digest(document, message, &mut hasher));
         }
         *hasher.finalize().as_bytes()
+    }
+
+    /// The key of the response that this request goes on from.
+    fn resumed(&self) -> Option<[u8; 32]> {
+        Identity::Response(self.outline().previous.as_ref()?.id.clone()).key()
     }
 
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Identity};
-use crate::request::{Insertion, Message, Outline};
+use crate::exchange::{Exchange, ExchangePlace, Filing, Identity};
+use crate::request::{Insertion, Message, Outline, Request};
 use crate::scan::Id;
 use crate::sse::Event;
-use crate::turn::{Answer, Ending, Heard, Merge};
+use crate::turn::{Answer, Ending, Heard, Merge, Shown};
 use crate::usage::Usage;
 
 /// A provider's API. All functions are total and pure; `None` means "not understood", and what is not understood passes.
@@ -30,6 +30,29 @@ pub(crate) trait Protocol: Sync {
     /// Where the hidden parts of an exchange go around an assistant message that was recognised.
     fn reinsert(&self, place: &ExchangePlace<'_>, exchange: &Exchange) -> Option<Vec<Insertion>>;
 
+    /// What a request has to bring that goes on from a response with hidden calls which the provider keeps.
+    fn resume(&self, request: &Request, exchange: &Exchange) -> Vec<Insertion> {
+        let _ = (request, exchange);
+        Vec::new()
+    }
+
+    /// Under which names to file what was hidden in a turn: what later requests can be seen to know it by. `last` is its last
+    /// response.
+    fn filings(&self, request: &Request, shown: &Shown, last: &Heard) -> Vec<Filing> {
+        let ids: Vec<String> = last.client_calls().map(str::to_owned).collect();
+        let identity = match ids.is_empty() {
+            true => Identity::Text(format!("{}{}", shown.text, last.text)),
+            false => Identity::Calls(ids),
+        };
+        let filing = |key| Filing { lineage: request.lineage(), ..Filing::under(key) };
+        identity.key().map(filing).into_iter().collect()
+    }
+
+    /// The member of a response that states its usage.
+    fn usage_key(&self) -> &'static str {
+        "usage"
+    }
+
     /// Takes over the counters of a usage object; `None` when it states none.
     fn update_usage(&self, usage: &mut Usage, document: &Document, object: Id) -> Option<()>;
 
@@ -47,6 +70,13 @@ pub(crate) trait Protocol: Sync {
 
     /// The messages that go on from a response with hidden calls: what the model said, then the results.
     fn continuation(&self, heard: &Heard, results: &[String]) -> String;
+
+    /// What turns the request that was sent last into one that goes on from its response. `None` when there is no way to.
+    fn go_on(&self, sent: &Request, heard: &Heard, results: &[String]) -> Option<Vec<Insertion>> {
+        let end = sent.outline().messages_span.as_ref()?.end - 1;
+        let comma = if sent.messages().is_empty() { "" } else { "," };
+        Some(vec![Insertion::at(end, format!("{comma}{}", self.continuation(heard, results)))])
+    }
 
     /// The last response of a turn as the client is to see it.
     fn merge(&self, merge: &Merge<'_>) -> Option<Vec<u8>>;

@@ -20,6 +20,15 @@ pub fn parse(dialect: Dialect, body: impl Into<Bytes>) -> Request {
     Request { inner: Arc::new(Inner { dialect, body, document, outline }) }
 }
 
+/// The same for a dialect that names the model in the path of the request.
+pub fn parse_at(dialect: Dialect, path: &str, body: impl Into<Bytes>) -> Request {
+    let mut request = parse(dialect, body);
+    if let (Some(inner), Some(model)) = (Arc::get_mut(&mut request.inner), Dialect::model_of_path(path)) {
+        inner.outline.model.get_or_insert_with(|| model.to_owned());
+    }
+    request
+}
+
 /// A parsed request. Cheap to clone; the body is shared, never copied.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -40,12 +49,24 @@ pub(crate) struct Outline {
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) session: Option<String>,
-    /// Several answers were asked for: a retrieval cannot be told apart between them.
-    pub(crate) several_choices: bool,
+    /// A retrieval could not be answered in a way that stays consistent: several answers were asked for at once, or the conversation is
+    /// kept where we cannot follow it.
+    pub(crate) unanswerable: bool,
+    /// The response, kept by the provider, that this request goes on from.
+    pub(crate) previous: Option<Previous>,
+    /// The client asked the provider not to keep the response.
+    pub(crate) unkept: bool,
     pub(crate) tools: Option<Tools>,
     pub(crate) messages: Vec<Message>,
     pub(crate) messages_span: Option<Range<usize>>,
     pub(crate) slots: Vec<Slot>,
+}
+
+/// The name of an earlier response that the provider keeps, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Previous {
+    pub(crate) id: String,
+    pub(crate) span: Range<usize>,
 }
 
 /// The `tools` array of a request.
@@ -253,6 +274,11 @@ impl Request {
         self.inner.outline.session.as_deref()
     }
 
+    /// Whether the provider holds the history and the request names the response that it goes on from.
+    pub fn continues_elsewhere(&self) -> bool {
+        self.inner.outline.previous.is_some()
+    }
+
     /// The places where text lives, in the order they stand in the body.
     pub fn slots(&self) -> &[Slot] {
         &self.inner.outline.slots
@@ -274,10 +300,11 @@ impl Request {
     }
 
     /// Our retrieval tool as the last element of `tools`. `None` when the request declares no tools, when it has the tool
-    /// already, or when it asks for several answers at once (a retrieval could then not be answered).
+    /// already, or when a retrieval could not be answered: when it asks for several answers at once, or when the provider holds the
+    /// conversation in a way that shows it to the client.
     pub fn offer_tool(&self) -> Option<Insertion> {
         let tools = self.tools()?;
-        if self.has_retrieval_tool() || self.inner.outline.several_choices {
+        if self.has_retrieval_tool() || self.inner.outline.unanswerable {
             return None;
         }
         let definition = self.dialect().tool_definition();

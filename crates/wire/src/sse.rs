@@ -10,6 +10,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::memchr2;
 
+use crate::document::Document;
+
 /// Longest event that is held to be read. Larger ones pass unread; the largest seen in practice (a whole response object in one
 /// event) are some hundred kilobytes.
 pub const MAX_EVENT: usize = 8 << 20;
@@ -142,6 +144,15 @@ impl Event {
     pub fn name(&self) -> Option<&str> {
         let name = self.fields().filter(|(name, _)| *name == b"event").last()?.1;
         std::str::from_utf8(&self.raw[name]).ok()
+    }
+
+    /// What happens: the event's name, or the `type` that its data states.
+    pub(crate) fn kind(&self) -> Option<Cow<'_, str>> {
+        if let Some(name) = self.name() {
+            return Some(Cow::Borrowed(name));
+        }
+        let document = Document::parse(self.data()?.into_owned().into())?;
+        document.string_field(document.root()?, "type").map(|kind| Cow::Owned(kind.into_owned()))
     }
 
     /// The `data` field, its lines joined by LF; `None` when there is none.

@@ -16,9 +16,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Count, Exchange, HiddenCall, Identity, Round};
+use crate::exchange::{Count, Exchange, Filing, HiddenCall, Round};
 use crate::protocol::Stream;
-use crate::request::{Insertion, Request};
+use crate::request::Request;
 use crate::sse::{Frame, Framer};
 use crate::usage::Usage;
 
@@ -97,10 +97,13 @@ pub struct Turn {
 
 /// What the client has been shown.
 #[derive(Debug, Default)]
-struct Shown {
-    text: String,
-    items: Vec<String>,
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// The visible items.
+    pub(crate) items: Vec<Item>,
     count: Count,
+    /// Name of the first response, where the provider keeps it.
+    pub(crate) response: Option<String>,
 }
 
 /// What the model said in one response.
@@ -110,8 +113,10 @@ pub(crate) struct Heard {
     pub(crate) text: String,
     /// Further members of the assistant message, as JSON members each followed by a comma.
     pub(crate) aside: String,
-    /// Content blocks (Anthropic) or tool calls (OpenAI), in order.
+    /// Content blocks (Anthropic), tool calls (OpenAI Chat) or output items (OpenAI Responses), in order.
     pub(crate) items: Vec<Item>,
+    /// Name of the response, where the provider keeps it.
+    pub(crate) response: Option<String>,
 }
 
 /// One content block or tool call.
@@ -130,6 +135,9 @@ pub(crate) enum ItemKind {
     Theirs(String),
     /// No call that anybody has to answer.
     Other,
+    /// Nor anything whose place among the others could be told later: text that a client may join or cut, what a call gave that the
+    /// provider ran itself. It is not counted.
+    Uncounted,
     /// Thinking, which clients may drop from older turns.
     Thinking,
     /// An empty block, which providers send and do not accept back.
@@ -152,7 +160,7 @@ pub(crate) struct Merge<'a> {
     pub(crate) document: &'a Document,
     /// Text and items of earlier responses.
     pub(crate) text: &'a str,
-    pub(crate) items: &'a [String],
+    pub(crate) items: &'a [Item],
     /// What the last response says.
     pub(crate) heard: &'a Heard,
     /// Usage of the earlier responses.
@@ -262,7 +270,7 @@ impl Turn {
         let document = Document::parse(body.clone());
         let root = document.as_ref().and_then(|document| Some((document, document.root()?)));
         if let Some((document, stated)) =
-            root.and_then(|(document, root)| Some((document, document.field(root, "usage")?)))
+            root.and_then(|(document, root)| Some((document, document.field(root, protocol.usage_key())?)))
         {
             protocol.update_usage(&mut self.current, document, stated);
         }
@@ -337,7 +345,10 @@ impl Turn {
             Some(None) => self.conclude(Some(heard), true, steps),
             Some(Some(body)) => {
                 self.shown.text.push_str(&heard.text);
-                self.shown.items.extend(heard.visible().map(|item| item.json.clone()));
+                self.shown.items.extend(heard.visible().cloned());
+                if self.rounds.len() == 1 {
+                    self.shown.response.clone_from(&heard.response);
+                }
                 heard.visible().for_each(|item| self.shown.count.add(item));
                 self.earlier += std::mem::take(&mut self.current);
                 self.framer = Framer::default();
@@ -350,11 +361,9 @@ impl Turn {
 
     /// The body that goes on from a response: what was sent, what the model said, and the results.
     fn continuation(&self, heard: &Heard, results: &[String]) -> Option<Bytes> {
-        let messages = self.request.dialect().protocol().continuation(heard, results);
         let sent = crate::parse(self.request.dialect(), self.sent.clone());
-        let end = sent.outline().messages_span.as_ref()?.end - 1;
-        let comma = if sent.messages().is_empty() { "" } else { "," };
-        Some(sent.splice(&[], &[Insertion::at(end, format!("{comma}{messages}"))]).into())
+        let changes = self.request.dialect().protocol().go_on(&sent, heard, results)?;
+        Some(sent.splice(&[], &changes).into())
     }
 
     fn round(&self, heard: &Heard, results: Vec<String>, mixed: bool) -> Round {
@@ -372,9 +381,7 @@ impl Turn {
     /// Ends the turn for the client. With `ended` it is told that the model finished, although it called.
     fn conclude(&mut self, heard: Option<&Heard>, ended: bool, steps: &mut Vec<Step>) {
         self.over = true;
-        if let Some(exchange) = heard.and_then(|heard| self.exchange(heard)) {
-            steps.push(Step::Remember(exchange));
-        }
+        steps.extend(heard.into_iter().flat_map(|heard| self.exchanges(heard)).map(Step::Remember));
         let Some(body) = &self.reply else {
             let mut out = Vec::new();
             self.stream.close(&self.earlier, ended, &mut out);
@@ -390,27 +397,20 @@ impl Turn {
         steps.push(Step::Forward(merged.map_or_else(|| body.clone(), Bytes::from)));
     }
 
-    /// What later requests need to know of this turn; `heard` is its last response. `None` when nothing was hidden, or when
-    /// the client could not be recognised by what it was shown.
-    fn exchange(&self, heard: &Heard) -> Option<Exchange> {
+    /// What later requests need to know of this turn, once for each name they may know it by; `heard` is its last response. Empty
+    /// when nothing was hidden, or when the client could not be recognised by what it was shown.
+    fn exchanges(&self, heard: &Heard) -> Vec<Exchange> {
         if self.rounds.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let ids: Vec<String> = heard.client_calls().map(str::to_owned).collect();
-        let identity = if ids.is_empty() {
-            Identity::Text(format!("{}{}", self.shown.text, heard.text))
-        } else {
-            Identity::Calls(ids)
-        };
+        let dialect = self.request.dialect();
         let mut shown = self.shown.count;
         heard.visible().for_each(|item| shown.add(item));
-        Some(Exchange {
-            dialect: self.request.dialect(),
-            key: identity.key()?,
-            lineage: self.request.lineage(),
-            shown,
-            rounds: self.rounds.clone(),
-        })
+        let exchange = |filing: Filing| {
+            let Filing { key, lineage, anchor, response } = filing;
+            Exchange { dialect, key, lineage, shown, anchor, response, rounds: self.rounds.clone() }
+        };
+        dialect.protocol().filings(&self.request, &self.shown, heard).into_iter().map(exchange).collect()
     }
 }
 
@@ -437,9 +437,9 @@ fn forward(out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
 
 impl Count {
     /// Counts one visible item more.
-    fn add(&mut self, item: &Item) {
-        self.all += 1;
-        self.spoken += usize::from(!matches!(item.kind, ItemKind::Thinking | ItemKind::Empty));
+    pub(crate) fn add(&mut self, item: &Item) {
+        self.all += usize::from(item.kind != ItemKind::Uncounted);
+        self.spoken += usize::from(!matches!(item.kind, ItemKind::Thinking | ItemKind::Empty | ItemKind::Uncounted));
     }
 }
 
@@ -453,14 +453,14 @@ impl Heard {
         })
     }
 
-    fn client_calls(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn client_calls(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter_map(|item| match &item.kind {
             ItemKind::Theirs(id) => Some(id.as_str()),
             _ => None,
         })
     }
 
-    fn calls_client(&self) -> bool {
+    pub(crate) fn calls_client(&self) -> bool {
         self.client_calls().next().is_some()
     }
 

@@ -39,7 +39,7 @@ impl Usage {
     /// The usage that a whole JSON response states.
     pub fn of_response(dialect: Dialect, body: &[u8]) -> Option<Self> {
         let document = Document::parse(bytes::Bytes::copy_from_slice(body))?;
-        let stated = document.field(document.root()?, "usage")?;
+        let stated = document.field(document.root()?, dialect.protocol().usage_key())?;
         let mut usage = Self::default();
         dialect.protocol().update_usage(&mut usage, &document, stated)?;
         Some(usage)

@@ -6,7 +6,7 @@ use headroom_wire::{Dialect, Edit, Request, Role, SlotRole, parse};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use Dialect::{AnthropicMessages, OpenAiChat};
+use Dialect::{AnthropicMessages, Gemini, OpenAiChat, OpenAiResponses};
 
 /// The texts of all slots: `role tool text`.
 fn slots(request: &Request) -> Vec<String> {
@@ -399,6 +399,24 @@ fn spell(value: &Value, odd: &mut impl FnMut() -> usize, out: &mut String) {
     space(odd, out);
 }
 
+/// A request in which the user says these texts in one message.
+fn user_texts(dialect: Dialect, texts: &[String]) -> Value {
+    match dialect {
+        OpenAiResponses => {
+            let parts: Vec<Value> = texts.iter().map(|text| json!({"type": "input_text", "text": text})).collect();
+            json!({"input": [{"role": "user", "content": parts}], "n": 1.50})
+        }
+        Gemini => {
+            let parts: Vec<Value> = texts.iter().map(|text| json!({"text": text})).collect();
+            json!({"contents": [{"role": "user", "parts": parts}], "n": 1.50})
+        }
+        _ => {
+            let parts: Vec<Value> = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
+            json!({"messages": [{"role": "user", "content": parts}], "n": 1.50})
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -412,10 +430,9 @@ proptest! {
     ) {
         let mut state = seed;
         let mut odd = || { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); state >> 33 };
-        let blocks: Vec<Value> = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
-        let mut body = String::new();
-        spell(&json!({"messages": [{"role": "user", "content": blocks}], "n": 1.50}), &mut odd, &mut body);
-        for dialect in [AnthropicMessages, OpenAiChat] {
+        for dialect in Dialect::ALL.iter().copied() {
+            let mut body = String::new();
+            spell(&user_texts(dialect, &texts), &mut odd, &mut body);
             let request = parse(dialect, body.clone());
             prop_assert_eq!(request.slots().len(), texts.len());
             prop_assert_eq!(request.splice(&[], &[]), body.as_bytes());
@@ -441,8 +458,8 @@ proptest! {
 
     #[test]
     fn any_bytes_are_accepted_and_returned(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for dialect in [AnthropicMessages, OpenAiChat] {
-            prop_assert_eq!(parse(dialect, bytes.clone()).splice(&[], &[]), bytes.clone());
+        for dialect in Dialect::ALL {
+            prop_assert_eq!(parse(*dialect, bytes.clone()).splice(&[], &[]), bytes.clone());
         }
     }
 }

@@ -1,127 +1,16 @@
 //! Turns with retrievals, as a client and an upstream see them.
 
+mod common;
+
 use bytes::Bytes;
 use headroom_testkit::corpus;
-use headroom_wire::sse::{Event, Frame, Framer};
 use headroom_wire::{Answer, Dialect, Exchange, Limits, Step, Turn, Usage, parse};
 use serde_json::{Value, json};
 
-use Dialect::{AnthropicMessages, OpenAiChat};
+use Dialect::{AnthropicMessages, Gemini, OpenAiChat, OpenAiResponses};
+use common::{Outcome, Upstream, events, play, stream};
 
 const TOOL: &str = headroom_wire::TOOL_NAME;
-
-/// What became of one turn.
-#[derive(Default, Debug, Clone, PartialEq)]
-struct Outcome {
-    client: Vec<u8>,
-    /// Continuations sent upstream.
-    sent: Vec<Value>,
-    /// Arguments of the calls that were answered.
-    asked: Vec<String>,
-    exchanges: Vec<Exchange>,
-    usage: Usage,
-    over: bool,
-}
-
-impl Outcome {
-    fn text(&self) -> String {
-        String::from_utf8(self.client.clone()).unwrap()
-    }
-
-    fn events(&self) -> Vec<Value> {
-        events(&self.client)
-    }
-}
-
-fn events(stream: &[u8]) -> Vec<Value> {
-    let mut framer = Framer::default();
-    framer.push(Bytes::copy_from_slice(stream));
-    let mut events: Vec<Event> = Vec::new();
-    while let Some(Frame::Event(event)) = framer.next() {
-        events.push(event);
-    }
-    events.extend(framer.finish());
-    events.iter().filter_map(|event| serde_json::from_slice(&event.data()?).ok()).collect()
-}
-
-enum Upstream {
-    Stream { responses: Vec<String>, split: usize },
-    Whole(Vec<String>),
-}
-
-/// Plays a turn: every call is answered by repeating its arguments.
-fn play(dialect: Dialect, request: &Value, upstream: &Upstream, limits: Option<Limits>) -> Outcome {
-    let request = parse(dialect, request.to_string());
-    let sent = request.splice(&[], &request.offer_tool().into_iter().collect::<Vec<_>>());
-    let mut turn = Turn::new(request, sent.into(), limits);
-    let mut outcome = Outcome::default();
-    let mut round = 0;
-    loop {
-        let mut steps = Vec::new();
-        match upstream {
-            Upstream::Whole(bodies) => turn.whole(Bytes::from(bodies[round].clone()), &mut steps),
-            Upstream::Stream { responses, split } => {
-                let bytes = responses[round].as_bytes();
-                let chunks: Vec<&[u8]> = match split {
-                    0 => bytes.chunks(1).collect(),
-                    at => {
-                        let (a, b) = bytes.split_at((*at).min(bytes.len()));
-                        vec![a, b]
-                    }
-                };
-                chunks.into_iter().for_each(|chunk| turn.feed(Bytes::copy_from_slice(chunk), &mut steps));
-                turn.end(&mut steps);
-            }
-        }
-        let mut again = false;
-        let mut place = 0;
-        while place < steps.len() {
-            match steps[place].clone() {
-                Step::Forward(bytes) => outcome.client.extend_from_slice(&bytes),
-                Step::Answer(calls) => {
-                    outcome.asked.extend(calls.iter().map(|call| call.arguments.clone()));
-                    let answer = |call: &headroom_wire::Retrieval| Answer {
-                        text: format!("for {}", call.arguments),
-                        is_error: false,
-                    };
-                    let answers: Vec<Answer> = calls.iter().map(answer).collect();
-                    turn.answer(&answers, &mut steps);
-                }
-                Step::Continue(body) => {
-                    outcome.sent.push(serde_json::from_slice(&body).unwrap());
-                    again = true;
-                }
-                Step::Remember(exchange) => {
-                    let kept = serde_json::to_string(&exchange).unwrap();
-                    outcome.exchanges.push(serde_json::from_str(&kept).unwrap());
-                }
-            }
-            place += 1;
-        }
-        if !again {
-            break;
-        }
-        round += 1;
-    }
-    outcome.usage = turn.usage();
-    outcome.over = turn.is_over();
-    outcome
-}
-
-/// Plays streamed responses whole, byte by byte, and split in two; all must come out the same.
-fn stream(dialect: Dialect, request: &Value, responses: &[String]) -> Outcome {
-    let play = |split| {
-        let upstream = Upstream::Stream { responses: responses.to_vec(), split };
-        play(dialect, request, &upstream, Some(Limits::default()))
-    };
-    let whole = play(usize::MAX);
-    let longest = responses.iter().map(String::len).max().unwrap_or(0);
-    // Every place in a short stream; in a long one every third, which still meets every kind of place.
-    for split in (0..longest).step_by(if longest < 1500 { 1 } else { 3 }) {
-        assert_eq!(play(split), whole, "split at {split}");
-    }
-    whole
-}
 
 // --- Anthropic -----------------------------------------------------------------------------------
 
@@ -786,7 +675,12 @@ fn recorded() -> Vec<(Dialect, String, String)> {
         for line in std::fs::read_to_string(path).unwrap().lines() {
             let entry: Value = serde_json::from_str(line).unwrap();
             let stream = entry["response"].as_str().unwrap().to_owned();
-            let dialect = if path.to_string_lossy().contains("anthropic") { AnthropicMessages } else { OpenAiChat };
+            let dialect = match path.to_string_lossy() {
+                path if path.contains("anthropic") => AnthropicMessages,
+                _ if stream.contains("\"response.") => OpenAiResponses,
+                path if path.contains("google") => Gemini,
+                _ => OpenAiChat,
+            };
             found.push((dialect, entry["id"].as_str().unwrap().to_owned(), stream));
         }
     }
@@ -794,7 +688,12 @@ fn recorded() -> Vec<(Dialect, String, String)> {
 }
 
 fn feed(dialect: Dialect, chunks: &[&[u8]], limits: Option<Limits>) -> (Vec<u8>, Usage) {
-    let request = if dialect == AnthropicMessages { claude_request() } else { gpt_request() };
+    let request = match dialect {
+        AnthropicMessages => claude_request(),
+        OpenAiResponses => json!({"model": "gpt", "stream": true, "tools": [], "input": "go"}),
+        Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "go"}]}]}),
+        _ => gpt_request(),
+    };
     let mut turn = Turn::new(parse(dialect, request.to_string()), request.to_string().into(), limits);
     let mut steps = Vec::new();
     chunks.iter().for_each(|chunk| turn.feed(Bytes::copy_from_slice(chunk), &mut steps));

@@ -62,7 +62,7 @@ async fn play(session: &Session) -> Result<Shown, CliError> {
     let policy = Policy { retrieval: Retrieval::Always, ..Policy::of(Mode::Standard) };
     let config = Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        upstreams: Upstreams { anthropic: base.clone(), openai: base },
+        upstreams: Upstreams { anthropic: base.clone(), openai: base.clone(), gemini: base },
         ..Config::local(policy)
     };
     let proxy = serve(config, engine.clone()).await.map_err(|error| CliError::Failed(error.to_string()))?;

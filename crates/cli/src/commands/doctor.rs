@@ -38,6 +38,7 @@ pub(crate) fn run(args: &JsonArgs, settings: &Settings) -> Result<(), CliError> 
         Finding::new("proxy", proxy(settings)),
         Finding::new("anthropic upstream", upstream(&settings.anthropic_upstream, "anthropic-upstream")),
         Finding::new("openai upstream", upstream(&settings.openai_upstream, "openai-upstream")),
+        Finding::new("gemini upstream", upstream(&settings.gemini_upstream, "gemini-upstream")),
     ];
     if args.json {
         out::json(&findings)?;

@@ -26,7 +26,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
         let addr = running.addr();
         out::say(&format!(
             "headroom: listening on http://{addr} (policy {})\n\
-             headroom: ANTHROPIC_BASE_URL=http://{addr}  OPENAI_BASE_URL=http://{addr}/v1",
+             headroom: ANTHROPIC_BASE_URL=http://{addr}  OPENAI_BASE_URL=http://{addr}/v1  \
+             GOOGLE_GEMINI_BASE_URL=http://{addr}",
             settings.policy.mode
         ));
         running.until_signal().await;
@@ -38,8 +39,11 @@ pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
 fn config(settings: &Settings) -> Result<Config, CliError> {
     let mut config = Config::local(settings.policy.clone());
     config.listen = settings.listen.ok_or_else(|| CliError::Usage("listen is not an address".to_owned()))?;
-    config.upstreams =
-        Upstreams { anthropic: settings.anthropic_upstream.clone(), openai: settings.openai_upstream.clone() };
+    config.upstreams = Upstreams {
+        anthropic: settings.anthropic_upstream.clone(),
+        openai: settings.openai_upstream.clone(),
+        gemini: settings.gemini_upstream.clone(),
+    };
     config.prices = crate::commands::stats::prices(settings)?;
     config.token = settings.token.clone().map(Token::new);
     Ok(config)

@@ -20,7 +20,7 @@ pub(crate) struct Pair {
 pub(crate) fn config(upstream: &Upstream) -> Config {
     let mut config = Config::local(Policy::of(Mode::Standard));
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    config.upstreams = Upstreams { anthropic: upstream.base(), openai: upstream.base() };
+    config.upstreams = Upstreams { anthropic: upstream.base(), openai: upstream.base(), gemini: upstream.base() };
     config.drain_timeout = Duration::from_secs(5);
     config
 }

@@ -2,9 +2,11 @@
 
 mod common;
 mod faults;
+mod gemini;
 mod guard;
 mod pages;
 mod requests;
+mod responses;
 mod retrieval;
 mod sessions;
 mod transport;

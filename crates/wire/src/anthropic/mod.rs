@@ -6,8 +6,6 @@ mod request;
 mod stream;
 mod usage;
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use crate::document::Document;
@@ -87,13 +85,4 @@ impl Protocol for Anthropic {
         let data = own.map_or_else(|| general.to_owned(), |own| own.replace(['\r', '\n'], " "));
         format!("event: error\ndata: {data}\n\n").into()
     }
-}
-
-/// The `type` of an event: its name, or what its data says.
-fn kind(event: &Event) -> Option<Cow<'_, str>> {
-    if let Some(name) = event.name() {
-        return Some(Cow::Borrowed(name));
-    }
-    let document = Document::parse(event.data()?.into_owned().into())?;
-    document.string_field(document.root()?, "type").map(|kind| Cow::Owned(kind.into_owned()))
 }

@@ -54,7 +54,7 @@ pub(super) fn merge(merge: &Merge<'_>) -> Option<Vec<u8>> {
     let document = merge.document;
     let root = document.root()?;
     let [content, stop_reason, usage] = document.fields(root, ["content", "stop_reason", "usage"])?;
-    let shown = merge.items.iter().map(String::as_str).chain(merge.heard.visible().map(|item| item.json.as_str()));
+    let shown = merge.items.iter().chain(merge.heard.visible()).map(|item| item.json.as_str());
     let content = (document.span(content?), format!("[{}]", shown.collect::<Vec<_>>().join(",")));
     let ended = stop_reason.filter(|_| merge.ended).map(|reason| (document.span(reason), "\"end_turn\"".to_owned()));
     let output = usage.and_then(|usage| output_patch(document, usage, &merge.earlier));

@@ -43,7 +43,7 @@ enum Block {
 impl Stream for Messages {
     fn event(&mut self, event: Event, out: &mut Vec<Bytes>) {
         self.transcript.add(&event);
-        match super::kind(&event).as_deref() {
+        match event.kind().as_deref() {
             Some("message_start") if self.continued => {}
             Some("content_block_start") => self.start(&event, out),
             Some("content_block_delta" | "content_block_stop") if self.renumbers() => self.within(&event, out),

@@ -28,7 +28,7 @@ pub(crate) fn update(usage: &mut Usage, document: &Document, object: Id) -> Opti
 
 /// Takes over what `message_start` and `message_delta` state. Says whether the event is the one that ends every stream.
 pub(crate) fn observe(usage: &mut Usage, event: &Event) -> bool {
-    match super::kind(event).as_deref() {
+    match event.kind().as_deref() {
         Some("message_start" | "message_delta") => {
             // A message without usage, as some imitations send it, states nothing.
             let _: Option<()> = stated(usage, event);

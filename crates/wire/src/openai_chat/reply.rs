@@ -26,7 +26,7 @@ pub(super) fn reply(document: &Document) -> Option<(Heard, Ending)> {
         ASIDES.iter().zip(aside).filter_map(|(name, value)| Some(format!("\"{name}\":{},", document.raw(value?))));
     let reason = finish_reason.and_then(|id| document.string(id));
     let ending = ending(reason.as_deref(), !items.is_empty());
-    Some((Heard { text, aside: aside.collect(), items }, ending))
+    Some((Heard { text, aside: aside.collect(), items, ..Heard::default() }, ending))
 }
 
 /// How a response ended, by its finish reason. Some servers say `stop` although the model called.

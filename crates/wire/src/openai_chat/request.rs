@@ -17,7 +17,7 @@ pub(crate) fn outline(document: &Document) -> Option<Outline> {
         model: text(model),
         stream: stream.is_some_and(|id| document.is_true(id)),
         session: text(cache_key).or_else(|| text(user)),
-        several_choices: choices.is_some_and(|id| !matches!(document.raw(id), "1" | "null")),
+        unanswerable: choices.is_some_and(|id| !matches!(document.raw(id), "1" | "null")),
         tools: tools.and_then(|id| self::tools(document, id)),
         messages_span: Some(document.span(messages)),
         ..Outline::default()
