@@ -43,8 +43,8 @@ class Received:
 
     @property
     def handle(self):
-        """The first handle in the messages: what a model would copy into its call."""
-        found = HANDLE.search(json.dumps(self.json["messages"]))
+        """The first handle in the conversation: what a model would copy into its call."""
+        found = HANDLE.search(self.body.decode())
         return found.group() if found else "hr_none"
 
 
@@ -115,6 +115,7 @@ class Proxy:
                 BINARY, "--config", str(folder / "config.toml"), "--store", str(folder / "store.db"),
                 "proxy", "--listen", "127.0.0.1:0", "--retrieval", "always",
                 "--anthropic-upstream", upstream, "--openai-upstream", upstream,
+                "--gemini-upstream", upstream,
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
