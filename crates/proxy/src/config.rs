@@ -19,6 +19,8 @@ pub struct Config {
     pub policy: Policy,
     /// Whose originals, renderings and receipts they are.
     pub scope: Scope,
+    /// What `/readyz` says of this configuration, so that others can tell whether it is the one they want. Holds no secret.
+    pub identity: String,
     /// What every request has to carry in `x-headroom-token`; required to listen beyond this machine.
     pub token: Option<Token>,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
@@ -50,6 +52,7 @@ impl Config {
             },
             policy,
             scope: Scope::default(),
+            identity: String::new(),
             token: None,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,
