@@ -92,7 +92,7 @@ pub(crate) struct ProxyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WrapArgs {
     /// claude, codex, gemini, opencode, aider, qwen, goose, openhands, copilot, cursor, cline, continue
-    #[arg(required_unless_present = "command")]
+    #[arg(required_unless_present_any = ["command", "list"])]
     pub(crate) agent: Option<String>,
     /// Arguments for the agent; without an agent, the command to run
     #[arg(last = true)]
@@ -103,6 +103,9 @@ pub(crate) struct WrapArgs {
     /// Do not ask before writing
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Print what is known of each agent
+    #[arg(long)]
+    pub(crate) list: bool,
     /// How much may be done: off, meter, lossless, standard
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Option<String>,

@@ -86,7 +86,13 @@ mod tests {
     #[test]
     fn json_keeps_comments_commas_order_line_ends_and_mark() {
         let url = json!("http://127.0.0.1:8787");
-        check(Format::Json, "", &["env", "URL"], &url, "{\n  \"env\": {\n    \"URL\": \"http://127.0.0.1:8787\"\n  }\n}\n");
+        check(
+            Format::Json,
+            "",
+            &["env", "URL"],
+            &url,
+            "{\n  \"env\": {\n    \"URL\": \"http://127.0.0.1:8787\"\n  }\n}\n",
+        );
         check(
             Format::Json,
             "\u{feff}{\r\n  // mine\r\n  \"z\": 1, /* two */ \"a\": [1,],\r\n}\r\n",

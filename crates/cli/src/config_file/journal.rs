@@ -249,10 +249,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
 fn write(path: &Path, bytes: &[u8], permissions: Option<std::fs::Permissions>) -> Result<(), JournalError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".headroom-")
-        .tempfile_in(folder)
-        .map_err(|source| io(folder, source))?;
+    let mut file =
+        tempfile::Builder::new().prefix(".headroom-").tempfile_in(folder).map_err(|source| io(folder, source))?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|source| io(path, source))?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions).map_err(|source| io(path, source))?;

@@ -74,7 +74,8 @@ fn is_plain_yaml(line: &str) -> bool {
     let value = value.trim();
     let opens = ['[', '{', '|', '>', '&', '*', '!', '"', '\''].iter().any(|mark| value.starts_with(*mark));
     let closes = [('[', ']'), ('{', '}'), ('"', '"'), ('\'', '\'')];
-    let closed = value.len() > 1 && closes.iter().any(|(open, close)| value.starts_with(*open) && value.ends_with(*close));
+    let closed =
+        value.len() > 1 && closes.iter().any(|(open, close)| value.starts_with(*open) && value.ends_with(*close));
     bare && (!opens || closed)
 }
 

@@ -5,8 +5,8 @@
 
 pub(crate) mod diff;
 pub(crate) mod format;
-mod json;
 pub(crate) mod journal;
+mod json;
 mod lines;
 
 pub(crate) use format::{Format, Refusal};

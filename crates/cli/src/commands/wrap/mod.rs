@@ -7,6 +7,7 @@ pub(crate) mod agents;
 pub(crate) mod persist;
 mod plan;
 pub(crate) mod recipe;
+mod table;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -21,6 +22,9 @@ use plan::{Child, Plan, Through};
 use recipe::{Recipe, Surroundings};
 
 pub(crate) fn run(args: &WrapArgs, settings: &Settings, config: Option<&Path>) -> Result<(), CliError> {
+    if args.list {
+        return out::data(table::table().as_bytes());
+    }
     let surroundings = surroundings()?;
     let (recipe, mut command) = match args.agent.as_deref() {
         None => (&agents::ANY, args.command.clone()),
@@ -84,7 +88,8 @@ fn lead(through: &Through, settings: &Settings, config: Option<&Path>) -> Result
         return Err("the proxy wants a token (x-headroom-token), which agents do not send".to_owned());
     }
     let mut settings = settings.clone();
-    let own = [(&through.anthropic, &mut settings.anthropic_upstream), (&through.openai, &mut settings.openai_upstream)];
+    let own =
+        [(&through.anthropic, &mut settings.anthropic_upstream), (&through.openai, &mut settings.openai_upstream)];
     for (wanted, upstream) in own {
         if let Some(wanted) = wanted {
             if address_of(wanted).is_some_and(|address| share::configuration_at(address, None).is_some()) {

@@ -16,7 +16,8 @@ pub(super) fn run(
     surroundings: &Surroundings<'_>,
     yes: bool,
 ) -> Result<(), CliError> {
-    let by_hand = || CliError::Usage(format!("there is no file that could be changed for {}. {}", recipe.name, recipe.note));
+    let by_hand =
+        || CliError::Usage(format!("there is no file that could be changed for {}. {}", recipe.name, recipe.note));
     let persist = recipe.persist.ok_or_else(by_hand)?;
     let listen = settings.listen.filter(|listen| listen.port() != 0);
     let listen = listen.ok_or_else(|| CliError::Usage("listen must be an address with a fixed port".to_owned()))?;

@@ -77,7 +77,8 @@ pub(crate) fn plan(
     if !chained {
         through.keeps = recipe.keeps.to_vec();
     }
-    through.arguments = recipe.arguments.iter().copied().filter(|known| !arguments.iter().any(|a| a == known)).collect();
+    through.arguments =
+        recipe.arguments.iter().copied().filter(|known| !arguments.iter().any(|a| a == known)).collect();
     Plan::Through(through)
 }
 

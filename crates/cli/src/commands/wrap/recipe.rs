@@ -214,7 +214,8 @@ impl Surroundings<'_> {
     /// Whether a condition holds.
     pub(crate) fn holds(&self, when: &When) -> bool {
         let fits = self.said(&when.place).is_some_and(|value| {
-            when.begins.iter().any(|begin| value.to_lowercase().starts_with(begin)) && !when.except.contains(&value.as_str())
+            when.begins.iter().any(|begin| value.to_lowercase().starts_with(begin))
+                && !when.except.contains(&value.as_str())
         });
         fits != when.not
     }

@@ -1,8 +1,6 @@
 //! Aider.
 
-use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire,
-};
+use crate::commands::wrap::recipe::{Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire};
 use crate::config_file::Format;
 
 const HOME: FileAt = FileAt { root: Root::Home("", ""), names: &[".aider.conf.yml"], format: Format::Yaml };

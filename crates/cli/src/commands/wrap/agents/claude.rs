@@ -10,8 +10,7 @@ const SETTINGS: FileAt =
 const URL: &[&str] = &["env", "ANTHROPIC_BASE_URL"];
 
 /// `env` in a settings file is put over the process's environment; settings given as an argument are put over that.
-const STRONGER: Then =
-    Then::ChainBy(Carrier::Option("--settings", "{\"env\":{\"ANTHROPIC_BASE_URL\":\"{url}\"}}"));
+const STRONGER: Then = Then::ChainBy(Carrier::Option("--settings", "{\"env\":{\"ANTHROPIC_BASE_URL\":\"{url}\"}}"));
 
 const fn project(name: &'static [&'static str]) -> Own {
     let file = FileAt { root: Root::Here, names: name, format: Format::Json };
@@ -19,7 +18,10 @@ const fn project(name: &'static [&'static str]) -> Own {
 }
 
 const fn cloud(variable: &'static str, why: &'static str) -> Obstacle {
-    Obstacle { when: When { place: Place::Variable(variable), begins: &["1", "true", "yes", "on"], except: &[], not: false }, why }
+    Obstacle {
+        when: When { place: Place::Variable(variable), begins: &["1", "true", "yes", "on"], except: &[], not: false },
+        why,
+    }
 }
 
 pub(crate) const RECIPE: Recipe = Recipe {

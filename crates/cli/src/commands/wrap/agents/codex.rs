@@ -5,7 +5,8 @@ use crate::commands::wrap::recipe::{
 };
 use crate::config_file::Format;
 
-const CONFIG: FileAt = FileAt { root: Root::Home("CODEX_HOME", ".codex"), names: &["config.toml"], format: Format::Toml };
+const CONFIG: FileAt =
+    FileAt { root: Root::Home("CODEX_HOME", ".codex"), names: &["config.toml"], format: Format::Toml };
 const LOGIN: FileAt = FileAt { root: Root::Home("CODEX_HOME", ".codex"), names: &["auth.json"], format: Format::Json };
 const MODE: Place = Place::File(LOGIN, &["auth_mode"]);
 
@@ -41,14 +42,20 @@ pub(crate) const RECIPE: Recipe = Recipe {
     ],
     obstacles: &[
         Obstacle {
-            when: When { place: Place::File(CONFIG, &["model_provider"]), begins: &[""], except: &["openai"], not: false },
+            when: When {
+                place: Place::File(CONFIG, &["model_provider"]),
+                begins: &[""],
+                except: &["openai"],
+                not: false,
+            },
             why: "config.toml chooses a model_provider; set that provider's base_url to the proxy by hand",
         },
         Obstacle {
             when: When {
                 place: Place::File(CONFIG, &["cli_auth_credentials_store"]),
                 begins: &["keyring", "auto"],
-                except: &[], not: false,
+                except: &[],
+                not: false,
             },
             why: "the login is in the system's keyring, so that the right upstream is not known",
         },

@@ -5,8 +5,7 @@ use crate::commands::wrap::recipe::{
 };
 use crate::config_file::Format;
 
-const SETTINGS: FileAt =
-    FileAt { root: Root::Home("", ".gemini"), names: &["settings.json"], format: Format::Json };
+const SETTINGS: FileAt = FileAt { root: Root::Home("", ".gemini"), names: &["settings.json"], format: Format::Json };
 
 pub(crate) const RECIPE: Recipe = Recipe {
     name: "gemini",
@@ -24,7 +23,8 @@ pub(crate) const RECIPE: Recipe = Recipe {
             when: When {
                 place: Place::File(SETTINGS, &["security", "auth", "selectedType"]),
                 begins: &["oauth", "vertex", "cloud-shell", "compute"],
-                except: &[], not: false,
+                except: &[],
+                not: false,
             },
             why: "the login in settings.json goes to an address of its own",
         },
@@ -33,7 +33,12 @@ pub(crate) const RECIPE: Recipe = Recipe {
             why: "only the API key login can be led elsewhere, and GEMINI_API_KEY is not set",
         },
         Obstacle {
-            when: When { place: Place::Variable("GOOGLE_GENAI_USE_VERTEXAI"), begins: &["true"], except: &[], not: false },
+            when: When {
+                place: Place::Variable("GOOGLE_GENAI_USE_VERTEXAI"),
+                begins: &["true"],
+                except: &[],
+                not: false,
+            },
             why: "GOOGLE_GENAI_USE_VERTEXAI is set: requests go to Vertex",
         },
         Obstacle {

@@ -1,15 +1,10 @@
 //! Goose.
 
-use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire,
-};
+use crate::commands::wrap::recipe::{Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire};
 use crate::config_file::Format;
 
-const CONFIG: FileAt = FileAt {
-    root: Root::Home("XDG_CONFIG_HOME", ".config"),
-    names: &["goose/config.yaml"],
-    format: Format::Yaml,
-};
+const CONFIG: FileAt =
+    FileAt { root: Root::Home("XDG_CONFIG_HOME", ".config"), names: &["goose/config.yaml"], format: Format::Yaml };
 
 pub(crate) const RECIPE: Recipe = Recipe {
     name: "goose",

@@ -10,8 +10,7 @@ const CONFIG: FileAt = FileAt {
     names: &["opencode/opencode.jsonc", "opencode/opencode.json", "opencode/config.json"],
     format: Format::Json,
 };
-const PROJECT: FileAt =
-    FileAt { root: Root::Here, names: &["opencode.jsonc", "opencode.json"], format: Format::Json };
+const PROJECT: FileAt = FileAt { root: Root::Here, names: &["opencode.jsonc", "opencode.json"], format: Format::Json };
 const ANTHROPIC: &[&str] = &["provider", "anthropic", "options", "baseURL"];
 const OPENAI: &[&str] = &["provider", "openai", "options", "baseURL"];
 

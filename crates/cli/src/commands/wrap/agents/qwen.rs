@@ -31,7 +31,8 @@ pub(crate) const RECIPE: Recipe = Recipe {
             when: When {
                 place: Place::File(SETTINGS, &["security", "auth", "selectedType"]),
                 begins: &["qwen-oauth", "anthropic", "gemini", "vertex", "copilot"],
-                except: &[], not: false,
+                except: &[],
+                not: false,
             },
             why: "the login in settings.json goes to an address of its own",
         },
