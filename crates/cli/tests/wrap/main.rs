@@ -224,7 +224,15 @@ fn reached(bench: &Bench, agent: &Agent) {
 
 #[test]
 fn every_recipe_leaves_every_configuration_as_it_was_t087_t089_t090_t093() {
-    for agent in PROXIED {
+    std::thread::scope(|scope| {
+        for agent in PROXIED {
+            scope.spawn(|| leaves_every_configuration_as_it_was(agent));
+        }
+    });
+}
+
+fn leaves_every_configuration_as_it_was(agent: &Agent) {
+    {
         let bench = Bench::new(agent);
         for state in STATES {
             let home = bench.fresh_home();
@@ -434,6 +442,64 @@ fn any_command_can_be_wrapped_and_signals_are_its_own() {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(stdout.starts_with("http://127.0.0.1:") && stdout.contains("/v1 http://127.0.0.1:"), "{stdout}");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(15));
+}
+
+#[test]
+fn the_file_that_the_agent_reads_is_the_one_that_is_changed_t088() {
+    for (agent, variable, file) in
+        [("claude", "CLAUDE_CONFIG_DIR", "settings.json"), ("codex", "CODEX_HOME", "config.toml")]
+    {
+        let agent = PROXIED.iter().find(|known| known.name == agent).unwrap();
+        let bench = Bench::new(agent);
+        let home = bench.fresh_home();
+        let elsewhere = home.join("elsewhere");
+        let mut command = bench.headroom(&home, &["wrap", agent.name, "--persist", "--yes"]);
+        assert!(command.env(variable, &elsewhere).output().unwrap().status.success());
+        assert!(fs::read_to_string(elsewhere.join(file)).unwrap().contains("http://127.0.0.1:9"));
+        // Taken back without the variable: the journal knows where.
+        assert!(bench.headroom(&home, &["unwrap", agent.name]).output().unwrap().status.success());
+        assert!(!elsewhere.join(file).exists());
+    }
+}
+
+#[test]
+fn a_chatgpt_login_keeps_its_own_upstream_and_a_login_of_unknown_kind_is_left_alone() {
+    let codex = PROXIED.iter().find(|known| known.name == "codex").unwrap();
+    let bench = Bench::new(codex);
+    let home = bench.fresh_home();
+    fs::create_dir(home.join(".codex")).unwrap();
+    let login = home.join(".codex/auth.json");
+    fs::write(&login, r#"{"tokens": {"access_token": "t"}}"#).unwrap();
+    let output = bench.wrap(&home, &["codex"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("runs without Headroom"));
+    // Its own address is still stronger; without a version in it, none is added.
+    fs::write(&login, r#"{"auth_mode": "chatgpt", "tokens": {"access_token": "t"}}"#).unwrap();
+    let own = format!("{}/backend", bench.upstream());
+    let output = bench.wrap(&home, &["codex"]).env("OPENAI_BASE_URL", own).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(bench.upstream_paths().last().unwrap(), "/backend/chat/completions");
+}
+
+#[test]
+fn another_headroom_takes_back_what_this_one_wrote_t093() {
+    let bench = Bench::new(&PROXIED[0]);
+    let home = bench.fresh_home();
+    let moved = home.join("old version");
+    fs::copy(env!("CARGO_BIN_EXE_headroom"), &moved).unwrap();
+    let before = snapshot(&home);
+    let mut command = bench.headroom(&home, &[]);
+    let old = std::process::Command::new(&moved)
+        .args(["mcp", "install", "claude", "--yes"])
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .output()
+        .unwrap();
+    assert!(old.status.success(), "{}", String::from_utf8_lossy(&old.stderr));
+    assert!(fs::read_to_string(home.join(".claude.json")).unwrap().contains("old version"));
+    fs::rename(&moved, home.join("away")).unwrap();
+    assert!(command.args(["mcp", "uninstall", "claude"]).output().unwrap().status.success());
+    fs::rename(home.join("away"), &moved).unwrap();
+    assert_eq!(snapshot(&home), before);
 }
 
 #[test]

@@ -27,7 +27,11 @@ pub(crate) fn run(args: &WrapArgs, settings: &Settings, config: Option<&Path>) -
     }
     let surroundings = surroundings()?;
     let (recipe, mut command) = match args.agent.as_deref() {
-        None => (&agents::ANY, args.command.clone()),
+        // A name that we know is that agent, however it is given: what is right for any command may be wrong for it.
+        None => {
+            let recipe = args.command.first().and_then(|program| recipe::of_program(program));
+            (recipe.unwrap_or(&agents::ANY), args.command.clone())
+        }
         Some(name) => (known(name)?, Vec::new()),
     };
     if args.persist {

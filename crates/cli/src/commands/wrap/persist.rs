@@ -44,8 +44,8 @@ fn refuse_other_upstreams(
     settings: &Settings,
     surroundings: &Surroundings<'_>,
 ) -> Result<(), CliError> {
-    if let Some(obstacle) = recipe.obstacles.iter().find(|obstacle| surroundings.holds(&obstacle.when)) {
-        return Err(CliError::Failed(format!("nothing was changed: {}", obstacle.why)));
+    if let Some(why) = recipe.obstacle(surroundings) {
+        return Err(CliError::Failed(format!("nothing was changed: {why}")));
     }
     for route in recipe.routes {
         if !route.when.as_ref().is_none_or(|when| surroundings.holds(when)) {
@@ -80,15 +80,15 @@ pub(crate) fn make(change: Option<Change>, key: &str, yes: bool) -> Result<(), C
         return Ok(());
     };
     let folder = folder()?;
-    out::say(&change.shown());
-    if !yes {
-        ask()?;
-    }
     if journal::is_recorded(&folder, key) {
-        // An older entry would be lost: what it did is taken back first, and the change worked out anew by the next call.
+        // A second entry would take the place of the first, and with it of the bytes to go back to.
         return Err(CliError::Failed(
             "an earlier change of ours is recorded for this; take it back first with unwrap or uninstall".to_owned(),
         ));
+    }
+    out::say(&change.shown());
+    if !yes {
+        ask()?;
     }
     change.make(&folder, key).map_err(|error| CliError::Failed(error.to_string()))?;
     out::say("headroom: done");

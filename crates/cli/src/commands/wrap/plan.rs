@@ -61,8 +61,8 @@ pub(crate) fn plan(
     if recipe.routes.is_empty() {
         return Plan::Direct(recipe.note.to_owned());
     }
-    if let Some(obstacle) = recipe.obstacles.iter().find(|obstacle| surroundings.holds(&obstacle.when)) {
-        return Plan::Direct(obstacle.why.to_owned());
+    if let Some(why) = recipe.obstacle(surroundings) {
+        return Plan::Direct(why.to_owned());
     }
     let mut through = Through::default();
     let mut chained = false;

@@ -113,6 +113,8 @@ pub(crate) struct When {
 pub(crate) struct Obstacle {
     /// When.
     pub(crate) when: When,
+    /// And only when this holds too.
+    pub(crate) and: Option<When>,
     /// Why, for the person at the terminal.
     pub(crate) why: &'static str,
 }
@@ -219,6 +221,22 @@ impl Surroundings<'_> {
         });
         fits != when.not
     }
+}
+
+impl Recipe {
+    /// What speaks against leading this agent through a proxy here.
+    pub(crate) fn obstacle(&self, surroundings: &Surroundings<'_>) -> Option<&'static str> {
+        let stands = |obstacle: &&Obstacle| {
+            surroundings.holds(&obstacle.when) && obstacle.and.as_ref().is_none_or(|and| surroundings.holds(and))
+        };
+        self.obstacles.iter().find(stands).map(|obstacle| obstacle.why)
+    }
+}
+
+/// The recipe of an executable.
+pub(crate) fn of_program(program: &std::ffi::OsStr) -> Option<&'static Recipe> {
+    let name = std::path::Path::new(program).file_stem()?.to_str()?;
+    super::agents::ALL.iter().copied().find(|recipe| recipe.binaries.contains(&name))
 }
 
 /// The recipe of that name.

@@ -20,6 +20,7 @@ const fn project(name: &'static [&'static str]) -> Own {
 const fn cloud(variable: &'static str, why: &'static str) -> Obstacle {
     Obstacle {
         when: When { place: Place::Variable(variable), begins: &["1", "true", "yes", "on"], except: &[], not: false },
+        and: None,
         why,
     }
 }

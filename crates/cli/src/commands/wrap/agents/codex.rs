@@ -43,11 +43,22 @@ pub(crate) const RECIPE: Recipe = Recipe {
     obstacles: &[
         Obstacle {
             when: When {
+                place: Place::File(LOGIN, &["tokens", "access_token"]),
+                begins: &[""],
+                except: &[],
+                not: false,
+            },
+            and: Some(When { place: MODE, begins: &[""], except: &[], not: true }),
+            why: "auth.json is of an older version and does not say whether its login is ChatGPT's; log in again",
+        },
+        Obstacle {
+            when: When {
                 place: Place::File(CONFIG, &["model_provider"]),
                 begins: &[""],
                 except: &["openai"],
                 not: false,
             },
+            and: None,
             why: "config.toml chooses a model_provider; set that provider's base_url to the proxy by hand",
         },
         Obstacle {
@@ -57,6 +68,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
                 except: &[],
                 not: false,
             },
+            and: None,
             why: "the login is in the system's keyring, so that the right upstream is not known",
         },
     ],

@@ -34,10 +34,12 @@ pub(crate) const RECIPE: Recipe = Recipe {
     obstacles: &[
         Obstacle {
             when: When { place: URL, begins: &[""], except: &[], not: true },
+            and: None,
             why: "with a GitHub login its address is fixed; only a provider of your own (COPILOT_PROVIDER_BASE_URL) can be led through the proxy",
         },
         Obstacle {
             when: When { place: KIND, begins: &["azure"], except: &[], not: false },
+            and: None,
             why: "COPILOT_PROVIDER_TYPE is azure, whose addresses the proxy does not know",
         },
     ],

@@ -26,10 +26,12 @@ pub(crate) const RECIPE: Recipe = Recipe {
                 except: &[],
                 not: false,
             },
+            and: None,
             why: "the login in settings.json goes to an address of its own",
         },
         Obstacle {
             when: When { place: Place::Variable("GEMINI_API_KEY"), begins: &[""], except: &[], not: true },
+            and: None,
             why: "only the API key login can be led elsewhere, and GEMINI_API_KEY is not set",
         },
         Obstacle {
@@ -39,10 +41,12 @@ pub(crate) const RECIPE: Recipe = Recipe {
                 except: &[],
                 not: false,
             },
+            and: None,
             why: "GOOGLE_GENAI_USE_VERTEXAI is set: requests go to Vertex",
         },
         Obstacle {
             when: When { place: Place::Variable("GOOGLE_GENAI_USE_GCA"), begins: &["true"], except: &[], not: false },
+            and: None,
             why: "GOOGLE_GENAI_USE_GCA is set: requests go to Google's code assist",
         },
     ],

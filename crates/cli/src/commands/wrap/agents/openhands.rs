@@ -33,6 +33,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     ],
     obstacles: &[Obstacle {
         when: When { place: MODEL, begins: &["anthropic/", "claude", "openai/", "gpt"], except: &[], not: true },
+        and: None,
         why: "it takes an address from the environment only together with LLM_MODEL and LLM_API_KEY, \
               and LLM_MODEL must begin with openai/ or anthropic/",
     }],

@@ -25,6 +25,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     obstacles: &[
         Obstacle {
             when: When { place: Place::File(SETTINGS, &["modelProviders"]), begins: &[""], except: &[], not: false },
+            and: None,
             why: "settings.json lists modelProviders, whose addresses win; set their baseUrl to the proxy by hand",
         },
         Obstacle {
@@ -34,11 +35,13 @@ pub(crate) const RECIPE: Recipe = Recipe {
                 except: &[],
                 not: false,
             },
+            and: None,
             why: "the login in settings.json goes to an address of its own",
         },
         Obstacle {
             // Without an address of the user's, versions differ in where they go (OpenAI or DashScope).
             when: When { place: Place::Variable("OPENAI_API_KEY"), begins: &[""], except: &[], not: true },
+            and: None,
             why: "OPENAI_API_KEY is not set, so that the provider is not known",
         },
     ],
