@@ -289,11 +289,11 @@ mod tests {
         let file = folder.path().join("settings.json");
         std::fs::write(&file, "{\n  \"a\": 1\n}\n").unwrap();
         plan(&file, Format::Json, edits()).unwrap().unwrap().make(folder.path(), "k").unwrap();
-        let changed = std::fs::read_to_string(&file).unwrap().replace("\"a\": 1", "\"a\": 2 // mine");
+        let changed = std::fs::read_to_string(&file).unwrap().replace("\"a\": 1", "\"a\": 2 /* mine */");
         std::fs::write(&file, changed).unwrap();
         assert_eq!(undo(folder.path(), "k").unwrap(), Undone::Removed(file.clone()));
         let left = std::fs::read_to_string(&file).unwrap();
-        assert!(left.contains("\"a\": 2") && left.contains("// mine") && !left.contains("URL"), "{left}");
+        assert!(left.contains("\"a\": 2") && left.contains("/* mine */") && !left.contains("URL"), "{left}");
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub(super) fn set_yaml(text: &str, path: &[&str], value: &Value) -> Result<Strin
     if path.len() != 1 {
         return Err(Refusal::Unsafe("only the first level of a YAML file is changed".to_owned()));
     }
-    match text.lines().find(|line| !is_plain_yaml(line)) {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    // Items and deeper lines belong to a key; before the first key they make the file something else.
+    let headless = lines.clone().next().filter(|line| line.starts_with([' ', '-']));
+    match headless.or_else(|| lines.find(|line| !is_plain_yaml(line))) {
         None => Ok(appended(text, &block(Format::Yaml, text, path, value))),
         Some(line) => Err(Refusal::Unsafe(format!("it is not a plain YAML mapping: {line:?}"))),
     }
@@ -63,10 +66,10 @@ pub(super) fn unset(format: Format, text: &str, path: &[&str], value: &Value) ->
     Ok(Some(changed))
 }
 
-/// Whether a line leaves the first level a mapping in block style: blank, a comment, deeper, an item below a key, or a bare key whose value
+/// Whether a line leaves the first level a mapping in block style: deeper, an item below a key, or a bare key whose value
 /// ends on its line.
 fn is_plain_yaml(line: &str) -> bool {
-    if line.trim().is_empty() || line.starts_with([' ', '#']) || line.starts_with("- ") && !line.contains(['{', '[']) {
+    if line.starts_with(' ') || line.starts_with("- ") && !line.contains(['{', '[']) {
         return true;
     }
     let Some((key, value)) = line.split_once(':') else { return false };
