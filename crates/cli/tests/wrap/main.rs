@@ -222,8 +222,9 @@ fn reached(bench: &Bench, agent: &Agent) {
     assert!(seen.last().is_some_and(|last| last.ends_with(path)), "{}: {seen:?}", agent.name);
 }
 
+/// T087 T089 T090 T093
 #[test]
-fn every_recipe_leaves_every_configuration_as_it_was_t087_t089_t090_t093() {
+fn every_recipe_leaves_every_configuration_as_it_was() {
     std::thread::scope(|scope| {
         for agent in PROXIED {
             scope.spawn(|| leaves_every_configuration_as_it_was(agent));
@@ -281,8 +282,9 @@ fn leaves_every_configuration_as_it_was(agent: &Agent) {
     }
 }
 
+/// T087 T093
 #[test]
-fn every_list_of_mcp_servers_is_restored_t087_t093() {
+fn every_list_of_mcp_servers_is_restored() {
     for agent in PROXIED.iter().chain(MCP_ONLY) {
         let Some((name, kind)) = agent.mcp else { continue };
         let bench = Bench::new(agent);
@@ -308,8 +310,9 @@ fn every_list_of_mcp_servers_is_restored_t087_t093() {
     }
 }
 
+/// T089
 #[test]
-fn an_address_of_the_users_own_becomes_the_upstream_t089() {
+fn an_address_of_the_users_own_becomes_the_upstream() {
     for agent in PROXIED.iter().filter(|agent| !agent.own.0.is_empty()) {
         let bench = Bench::new(agent);
         let home = bench.fresh_home();
@@ -322,8 +325,9 @@ fn an_address_of_the_users_own_becomes_the_upstream_t089() {
     }
 }
 
+/// T089
 #[test]
-fn an_address_in_a_settings_file_that_beats_the_environment_is_chained_too_t089() {
+fn an_address_in_a_settings_file_that_beats_the_environment_is_chained_too() {
     let claude = &PROXIED[0];
     let bench = Bench::new(claude);
     let home = bench.fresh_home();
@@ -380,8 +384,9 @@ fn a_proxy_that_cannot_start_costs_the_savings_not_the_agent() {
     assert!(!bench.recorded("environment").contains("ANTHROPIC_BASE_URL=http://127.0.0.1"));
 }
 
+/// T091 T092
 #[test]
-fn two_share_a_proxy_a_third_with_another_policy_has_its_own_and_the_last_one_out_stops_it_t091_t092() {
+fn two_share_a_proxy_a_third_with_another_policy_has_its_own_and_the_last_one_out_stops_it() {
     let bench = Bench::new(&PROXIED[0]);
     let home = bench.fresh_home();
     let start = |arguments: &[&str]| {
@@ -413,8 +418,9 @@ fn two_share_a_proxy_a_third_with_another_policy_has_its_own_and_the_last_one_ou
     assert!(output.status.success() && output.stderr.is_empty());
 }
 
+/// T092
 #[test]
-fn a_standing_proxy_is_used_only_if_it_is_the_right_one_and_never_chained_to_itself_t092() {
+fn a_standing_proxy_is_used_only_if_it_is_the_right_one_and_never_chained_to_itself() {
     let bench = Bench::new(&PROXIED[0]);
     let home = bench.fresh_home();
     let (mut proxy, address) = bench.standing(&home);
@@ -444,8 +450,9 @@ fn any_command_can_be_wrapped_and_signals_are_its_own() {
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(15));
 }
 
+/// T088
 #[test]
-fn the_file_that_the_agent_reads_is_the_one_that_is_changed_t088() {
+fn the_file_that_the_agent_reads_is_the_one_that_is_changed() {
     for (agent, variable, file) in
         [("claude", "CLAUDE_CONFIG_DIR", "settings.json"), ("codex", "CODEX_HOME", "config.toml")]
     {
@@ -480,8 +487,9 @@ fn a_chatgpt_login_keeps_its_own_upstream_and_a_login_of_unknown_kind_is_left_al
     assert_eq!(bench.upstream_paths().last().unwrap(), "/backend/chat/completions");
 }
 
+/// T093
 #[test]
-fn another_headroom_takes_back_what_this_one_wrote_t093() {
+fn another_headroom_takes_back_what_this_one_wrote() {
     let bench = Bench::new(&PROXIED[0]);
     let home = bench.fresh_home();
     let moved = home.join("old version");
