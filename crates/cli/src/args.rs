@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -29,6 +30,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the HTTP proxy
     Proxy(ProxyArgs),
+    /// Run an agent, or any command, with its requests led through the proxy
+    Wrap(WrapArgs),
+    /// Take back what `wrap --persist` wrote
+    Unwrap(UnwrapArgs),
     /// Serve compression and retrieval to an MCP client
     Mcp(McpArgs),
     /// Compress one text and print it
@@ -77,10 +82,66 @@ pub(crate) struct ProxyArgs {
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]
     pub(crate) user_text: Option<String>,
+    /// Announce the address in this folder, and stop when no lease in it is good
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) while_leased: Option<PathBuf>,
+    /// Go on in a process that belongs to nobody
+    #[arg(long, hide = true)]
+    pub(crate) detach: bool,
+}
+
+/// The agent runs as itself: its exit code, signals and terminal are its own. Nothing is written unless --persist is given. An address that you have
+/// set yourself becomes the proxy's upstream. If anything is in the way, the agent runs without Headroom and stderr says why.
+#[derive(Debug, Args)]
+pub(crate) struct WrapArgs {
+    /// claude, codex, gemini, opencode, aider, qwen, goose, openhands, copilot, cursor, cline, continue
+    #[arg(required_unless_present_any = ["command", "list"])]
+    pub(crate) agent: Option<String>,
+    /// Arguments for the agent; without an agent, the command to run
+    #[arg(last = true)]
+    pub(crate) command: Vec<OsString>,
+    /// Write the proxy's address into the agent's configuration file instead of running it; needs a standing `headroom proxy`
+    #[arg(long, requires = "agent")]
+    pub(crate) persist: bool,
+    /// Do not ask before writing
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print what is known of each agent
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How much may be done: off, meter, lossless, standard
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct UnwrapArgs {
+    /// The agent
+    pub(crate) agent: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpAction {
+    /// Enter this server in an agent's list of MCP servers
+    Install {
+        /// The agent
+        agent: String,
+        /// Do not ask before writing
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the entry back
+    Uninstall {
+        /// The agent
+        agent: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct McpArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<McpAction>,
     /// Serve streamable HTTP at http://ADDRESS/mcp instead of stdin and stdout; loopback only
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) http: Option<std::net::SocketAddr>,

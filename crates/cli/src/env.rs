@@ -23,3 +23,18 @@ pub(crate) fn store_file() -> Option<PathBuf> {
 pub(crate) fn filter_folder() -> Option<PathBuf> {
     Some(config_file()?.parent()?.join("filters"))
 }
+
+/// Where everything else of ours is kept: journals, logs and leases.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.data_dir().join("headroom"))
+}
+
+/// The user's home directory.
+pub(crate) fn home() -> Option<PathBuf> {
+    etcetera::home_dir().ok()
+}
+
+/// Folders in which programs are looked for.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}

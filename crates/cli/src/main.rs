@@ -2,10 +2,12 @@
 
 mod args;
 mod commands;
+mod config_file;
 mod env;
 mod error;
 mod out;
 mod settings;
+mod share;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use clap::Parser;
 use headroom::{Engine, Policy};
 use headroom_store::{SqliteOptions, Store, StoreError};
 
-use args::{Cli, Command};
+use args::{Cli, Command, McpAction, McpArgs};
 use error::CliError;
 use settings::{Said, Settings};
 
@@ -40,7 +42,15 @@ fn run(cli: Cli) -> Result<(), CliError> {
     add_filters()?;
     let engine = || open(&settings).map(Engine::new).map_err(|error| CliError::Failed(error.to_string()));
     match cli.command {
-        Command::Proxy(_) => commands::proxy::run(&settings),
+        Command::Proxy(args) => commands::proxy::run(&settings, &args),
+        Command::Wrap(args) => commands::wrap::run(&args, &settings, cli.config.as_deref()),
+        Command::Unwrap(args) => commands::wrap::unwrap(&args.agent),
+        Command::Mcp(McpArgs { action: Some(McpAction::Install { agent, yes }), .. }) => {
+            commands::mcp_entry::install(&agent, yes)
+        }
+        Command::Mcp(McpArgs { action: Some(McpAction::Uninstall { agent }), .. }) => {
+            commands::mcp_entry::uninstall(&agent)
+        }
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
         Command::Compress(args) => commands::compress::run(&args, engine),
         Command::Request(args) => {
@@ -75,6 +85,9 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
             ("retrieval", proxy.retrieval.clone()),
             ("user-text", proxy.user_text.clone()),
         ]);
+    }
+    if let Command::Wrap(wrap) = &cli.command {
+        flags.push(("policy", wrap.policy.clone()));
     }
     Ok(Said::gather(cli.config.as_deref(), env::config_file().as_deref(), env::variable, &flags)?)
 }

@@ -92,11 +92,19 @@ pub(crate) async fn answer(
 async fn ready(app: &Arc<App>) -> Response<Body> {
     let checked = Arc::clone(app);
     let check = tokio::task::spawn_blocking(move || checked.engine.store().check().map_err(|error| error.to_string()));
+    let says = |ready: bool| {
+        let (version, identity) = (env!("CARGO_PKG_VERSION"), &app.config.identity);
+        json!({"ready": ready, "service": "headroom", "version": version, "configuration": identity})
+    };
     match check.await {
-        Ok(Ok(())) => json(StatusCode::OK, &json!({"ready": true})),
+        Ok(Ok(())) => json(StatusCode::OK, &says(true)),
         // Requests still pass, so a supervisor that restarts on this gains nothing; one that alerts does.
-        Ok(Err(problem)) => json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false, "store": problem})),
-        Err(_) => json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false})),
+        Ok(Err(problem)) => {
+            let mut said = says(false);
+            said["store"] = problem.into();
+            json(StatusCode::SERVICE_UNAVAILABLE, &said)
+        }
+        Err(_) => json(StatusCode::SERVICE_UNAVAILABLE, &says(false)),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Config {
     pub scope: Scope,
     /// What tokens cost, for the ledger.
     pub prices: Prices,
+    /// What `/readyz` says of this configuration, so that others can tell whether it is the one they want. Holds no secret.
+    pub identity: String,
     /// What every request has to carry in `x-headroom-token`; required to listen beyond this machine.
     pub token: Option<Token>,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
@@ -55,6 +57,7 @@ impl Config {
             policy,
             scope: Scope::default(),
             prices: Prices::listed(),
+            identity: String::new(),
             token: None,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,

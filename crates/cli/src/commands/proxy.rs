@@ -1,14 +1,20 @@
 //! `headroom proxy`
 
+use std::path::Path;
+
 use headroom::Engine;
 use headroom_proxy::{Config, Token, Upstreams, serve};
 use headroom_store::Store;
 
+use crate::args::ProxyArgs;
 use crate::error::CliError;
-use crate::out;
 use crate::settings::Settings;
+use crate::{out, share};
 
-pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
+pub(crate) fn run(settings: &Settings, args: &ProxyArgs) -> Result<(), CliError> {
+    if args.detach {
+        return share::detach().map_err(CliError::while_doing("cannot start the proxy"));
+    }
     // A store that cannot be opened costs the savings, not the service: requests pass as they come, and /readyz says why.
     let store = crate::open(settings).unwrap_or_else(|error| {
         out::say(&format!(
@@ -30,9 +36,24 @@ pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
              GOOGLE_GEMINI_BASE_URL=http://{addr}",
             settings.policy.mode
         ));
-        running.until_signal().await;
+        let Some(folder) = args.while_leased.as_deref() else {
+            running.until_signal().await;
+            return Ok(());
+        };
+        share::announce(folder, addr).map_err(CliError::while_doing("cannot say where the proxy listens"))?;
+        tokio::select! {
+            () = unwanted(folder) => running.shutdown().await,
+            _ = tokio::signal::ctrl_c() => running.shutdown().await,
+        }
         Ok(())
     })
+}
+
+/// Returns when nobody wants a leased proxy any more.
+async fn unwanted(folder: &Path) {
+    while !share::may_stop(folder) {
+        tokio::time::sleep(share::LEASE_CHECK).await;
+    }
 }
 
 /// The proxy's configuration out of the user's settings.
@@ -45,6 +66,7 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
         gemini: settings.gemini_upstream.clone(),
     };
     config.prices = crate::commands::stats::prices(settings)?;
+    config.identity = share::fingerprint(settings);
     config.token = settings.token.clone().map(Token::new);
     Ok(config)
 }

@@ -1,0 +1,77 @@
+//! JSON with comments, by its concrete syntax tree: every token that is not ours stays.
+
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use serde_json::Value;
+
+use super::Refusal;
+
+pub(super) fn get(text: &str, path: &[&str]) -> Result<Option<Value>, Refusal> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let Some((last, parents)) = path.split_last() else { return Ok(None) };
+    let mut object = root(text)?.object_value();
+    for name in parents {
+        object = object.and_then(|object| object.object_value(name));
+    }
+    let found = object.and_then(|object| object.get(last)).and_then(|property| property.value());
+    Ok(found.and_then(|value| plain(&value.to_string())))
+}
+
+pub(super) fn set(text: &str, path: &[&str], value: &Value) -> Result<String, Refusal> {
+    let empty = text.trim().is_empty();
+    let root = root(if empty { "{\n}\n" } else { text })?;
+    let odd = |name: &str| Refusal::Unsafe(format!("{name} is there and is not an object"));
+    let mut object = root.object_value().ok_or_else(|| odd("the whole file"))?;
+    let Some((last, parents)) = path.split_last() else { return Ok(text.to_owned()) };
+    for name in parents {
+        object = object.object_value_or_create(name).ok_or_else(|| odd(name))?;
+    }
+    object.append(last, input(value));
+    Ok(root.to_string())
+}
+
+pub(super) fn unset(text: &str, path: &[&str]) -> Result<String, Refusal> {
+    let root = root(text)?;
+    let Some((last, parents)) = path.split_last() else { return Ok(text.to_owned()) };
+    let mut object = root.object_value();
+    for name in parents {
+        object = object.and_then(|object| object.object_value(name));
+    }
+    if let Some(property) = object.and_then(|object| object.get(last)) {
+        property.remove();
+    }
+    Ok(root.to_string())
+}
+
+fn root(text: &str) -> Result<CstRootNode, Refusal> {
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+    };
+    CstRootNode::parse(text, &options).map_err(|error| Refusal::Invalid(error.to_string()))
+}
+
+/// A value as serde reads it. Comments inside make it something of the user's that is never equal to ours.
+fn plain(text: &str) -> Option<Value> {
+    Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+}
+
+fn input(value: &Value) -> CstInputValue {
+    match value {
+        Value::Null => CstInputValue::Null,
+        Value::Bool(switch) => CstInputValue::Bool(*switch),
+        Value::Number(number) => CstInputValue::Number(number.to_string()),
+        Value::String(text) => CstInputValue::String(text.clone()),
+        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        Value::Object(map) => {
+            CstInputValue::Object(map.iter().map(|(key, value)| (key.clone(), input(value))).collect())
+        }
+    }
+}
