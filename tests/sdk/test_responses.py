@@ -26,10 +26,10 @@ def retrieve(handle, **more):
     return call("call_r", TOOL, {"content_id": handle} | more)
 
 
-def message(said):
+def message(said, name="msg_1"):
     return {
         "type": "message",
-        "id": "msg_1",
+        "id": name,
         "role": "assistant",
         "status": "completed",
         "content": [{"type": "output_text", "text": said, "annotations": []}],
@@ -121,11 +121,11 @@ class ResponsesCase(SdkCase):
 
     def test_a_retrieval_is_answered_and_invisible(self):
         original = rows()
-        self.provider.play(lambda r: whole(retrieve(r.handle, limit=64000)), whole(message("It is known."), number=2))
+        self.provider.play(lambda r: whole(retrieve(r.handle, limit=64000)), whole(message("It is known.", "msg_2"), number=2))
         answer = self.client.responses.create(**request(opening(original)))
         self.assertEqual(answer.output_text, "It is known.")
         self.assertEqual([item.type for item in answer.output], ["message"])
-        self.assertEqual((answer.usage.input_tokens, answer.usage.output_tokens), (18, 8))
+        self.assertEqual(answer.usage.output_tokens, 8)
         sent = self.received(2)
         self.assertTrue(results(sent[1])["call_r"] == original, results(sent[1])["call_r"][:300])
 
@@ -133,7 +133,7 @@ class ResponsesCase(SdkCase):
         original = rows()
         self.provider.play(
             lambda r: stream(message("I look it up."), retrieve(r.handle, limit=64000)),
-            stream(message("It is known."), number=2),
+            stream(message("It is known.", "msg_2"), number=2),
         )
         with self.client.responses.stream(**request(opening(original))) as events:
             seen = [event.type for event in events]

@@ -403,8 +403,9 @@ fn time_grows_with_the_text() {
             (0..3).map(run).min().expect("several runs")
         };
         let (small, large) = (text.repeat(10), text.repeat(40));
-        let is_linear = || best(&large) < best(&small) * 8 + Duration::from_millis(5);
-        assert!((0..6).any(|_| is_linear()), "{:?}", grammar.language);
+        // Four times the text. Quadratic work would take 16 times as long; the rest is room for what else the machine does.
+        let is_linear = || best(&large) < best(&small) * 10 + Duration::from_millis(20);
+        assert!((0..12).any(|_| is_linear()), "{:?}", grammar.language);
     }
 }
 
