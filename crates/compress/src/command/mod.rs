@@ -12,6 +12,7 @@ pub(crate) mod filter;
 mod git;
 pub(crate) mod matter;
 mod noise;
+mod oids;
 mod steps;
 pub(crate) mod terminal;
 pub(crate) mod verbatim;
@@ -166,15 +167,20 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
-    let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown);
-    if same && keep.iter().all(|kept| *kept) {
+    let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown) && keep.iter().all(|kept| *kept);
+    let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
+    let short = oids::shorten(&body);
+    if same && short.is_none() {
         return None;
     }
-    let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
+    let (body, said) = short.unwrap_or((body, String::new()));
     // What is left may still start alike; gap marks are written as they are.
     let fixed = after_omission(&fixed, &keep);
-    let body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
-    Some(Compressed::omitting(body, original, omissions))
+    let mut body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
+    if !said.is_empty() && !body.ends_with('\n') {
+        body.push('\n');
+    }
+    Some(Compressed::omitting(body + &said, original, omissions))
 }
 
 /// Which lines of the shortened text are fixed: kept ones as before, and every gap mark.

@@ -109,8 +109,7 @@ fn has_outcome(line: &str) -> bool {
 
 /// `tests/test_a.py::test_b PASSED`, in either order.
 fn is_node_id_with_outcome(line: &str) -> bool {
-    memchr::memchr(b':', line.as_bytes())
-        .is_some_and(|at| line[at..].contains("::"))
+    memchr::memchr(b':', line.as_bytes()).is_some_and(|at| line[at..].contains("::"))
         && line.split(' ').any(|word| matches!(word, "PASSED" | "FAILED" | "XFAIL" | "SKIPPED"))
 }
 
