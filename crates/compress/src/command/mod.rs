@@ -9,6 +9,7 @@ mod again;
 mod blame;
 mod family;
 pub(crate) mod filter;
+mod findings;
 mod git;
 pub(crate) mod matter;
 mod noise;
@@ -152,6 +153,7 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let steps = steps || segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
     noise::fold(&bodies, &mut keep);
     git::fold_log(&bodies, &mut keep);
+    findings::fold(&bodies, &mut keep);
     if steps {
         guard(&bodies, &hunks, &mut guarded);
         steps::fold(&bodies, &guarded, &mut keep);
