@@ -177,7 +177,7 @@ mod tests {
 
     const FIRST: &str = "[ls -l without modes, links and times; owner root root; \"/\" directory, \"*\" executable]\n";
 
-    /// T058: every name stays, with what it is and how large.
+    /// Every name stays, with what it is and how large.
     #[test]
     fn names_kinds_and_sizes_stay() {
         let rows = "-rw-r--r--  1 root root  12 Jan  1 00:00 a b.txt\n\
