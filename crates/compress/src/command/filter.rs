@@ -286,9 +286,8 @@ impl Filter {
                 || (!self.keep.is_empty() && !self.keep.is_match(line))
                 || (summed_up && !sums_up(line))
                 || self.is_emptied(line);
-            *keep &= !(!self.pass.is_empty() && self.pass.is_match(line))
-                && (!noise || matters(line))
-                && (!passed || is_failure(line) || is_frame(line));
+            let succeeded = !self.pass.is_empty() && self.pass.is_match(line);
+            *keep &= !succeeded && (!noise || matters(line)) && (!passed || is_failure(line) || is_frame(line));
         }
         self.cut(lines, keep);
     }
