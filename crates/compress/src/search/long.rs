@@ -27,7 +27,8 @@ pub(super) fn asks_for_times(command: &str) -> bool {
     command.split_whitespace().any(|word| {
         let short = word.strip_prefix('-').filter(|word| !word.starts_with('-'));
         short.is_some_and(|flags| flags.contains(['t', 'c', 'u']))
-            || ["--sort=time", "--full-time", "--time"].iter().any(|flag| word.starts_with(flag))
+            || ["--sort=time", "--full-time", "--time"].contains(&word)
+            || word.starts_with("--time=")
     })
 }
 
@@ -190,9 +191,13 @@ mod tests {
 
     #[test]
     fn times_that_were_asked_for_are_known() {
-        for (command, expected) in
-            [("ls -la /srv", false), ("ls -ltr", true), ("ls -l --sort=time", true), ("ls --color", false)]
-        {
+        for (command, expected) in [
+            ("ls -la /srv", false),
+            ("ls -ltr", true),
+            ("ls -l --sort=time", true),
+            ("ls --color", false),
+            ("ls -lR --time-style=long-iso", false),
+        ] {
             assert_eq!(asks_for_times(command), expected, "{command}");
         }
     }
