@@ -1,13 +1,15 @@
 //! How many tokens are saved on a folder of files, per subfolder and level.
 //!
 //! ```text
-//! cargo run --release -p headroom-compress --example saving -- DIR [--files] [--dump OUT]
+//! cargo run --release -p headroom-compress --example saving -- DIR [--files] [--dump OUT] [--digest]
 //! ```
 //!
-//! `--files` adds a line for each file; `--dump` writes what the model would read at the standard level to a folder.
+//! `--files` adds a line for each file; `--dump` writes what the model would read at the standard level to a folder; `--digest` prints a
+//! hash of the kind and the outputs of each file instead, to compare before and after a change that should move nothing.
 #![allow(clippy::print_stdout, reason = "an example that reports")]
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use headroom_core::{Goal, Kind, Level, Original, Segment};
@@ -25,17 +27,18 @@ struct Sum {
 
 fn main() {
     let mut folder = None;
-    let (mut each, mut dump) = (false, None);
+    let (mut each, mut dump, mut digest) = (false, None, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--files" => each = true,
+            "--digest" => digest = true,
             "--dump" => dump = arguments.next().map(PathBuf::from),
             _ => folder = Some(PathBuf::from(argument)),
         }
     }
     let Some(folder) = folder else {
-        println!("usage: saving DIR [--files] [--dump OUT]");
+        println!("usage: saving DIR [--files] [--dump OUT] [--digest]");
         return;
     };
     let mut files = Vec::new();
@@ -54,8 +57,16 @@ fn main() {
             let tokens = outcome.compressed.as_ref().map_or(before, |_| outcome.tokens.1);
             (outcome.kind, tokens, outcome.compressed.map(|compressed| compressed.text))
         };
-        let (kind, exact, _) = after(Level::Exact);
+        let (kind, exact, exact_text) = after(Level::Exact);
         let (_, standard, shorter) = after(Level::Standard { original: &original });
+        if digest {
+            println!(
+                "{:016x} {} {kind} {exact} {standard}",
+                hash(&(kind.to_string(), &exact_text, &shorter)),
+                name.display()
+            );
+            continue;
+        }
         if each {
             println!("{} {kind} {before} {exact} {standard}", name.display());
         }
@@ -69,6 +80,9 @@ fn main() {
         sum.before += before;
         sum.exact += exact;
         sum.standard += standard;
+    }
+    if digest {
+        return;
     }
     let all = sums.values().fold(Sum::default(), |all, one| Sum {
         files: all.files + one.files,
@@ -95,6 +109,12 @@ fn main() {
             kinds.join(", ")
         );
     }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -92,8 +92,8 @@ impl Compressed {
     /// A text with whole units left out. `body` carries a gap mark at every omitted place (see [`crate::gap_mark`]); the trailer
     /// with the handle is appended here, so that no compressor can forget it.
     ///
-    /// Without omissions the body is a rewriting that lost layout only, such as trailing blanks or colour codes; it is
-    /// still not exact, so the trailer is written all the same.
+    /// Without omissions the body is a rewriting that lost layout only, such as trailing blanks or colour codes, or that says itself
+    /// what it shortened, such as object ids; it is still not exact, so the trailer is written all the same.
     pub fn omitting(mut body: String, original: &Original<'_>, omissions: Vec<Omission>) -> Self {
         if !body.is_empty() && !body.ends_with('\n') {
             body.push('\n');

@@ -10,6 +10,8 @@
 
 use std::collections::HashMap;
 
+use crate::log::lex::{self, HashedMap};
+
 const INTRODUCTION: &str = "[\"[=31 again]\": the 31 lines that stand below the line above where it stands first]\n";
 
 /// A block is worth a mark from this many lines and bytes on.
@@ -19,6 +21,9 @@ const BYTES: usize = 200;
 /// Writes a mark for every block that stands further up; `None` when there is none, or a line could be taken for a mark.
 pub(crate) fn encode(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
+    if !has_block(&lines) {
+        return None;
+    }
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(lines.len());
     let mut encoded = String::with_capacity(text.len());
     encoded.push_str(INTRODUCTION);
@@ -41,6 +46,18 @@ pub(crate) fn encode(text: &str) -> Option<String> {
     }
     encoded.pop();
     found.then_some(encoded)
+}
+
+/// Whether any run of lines as long as a block with the line above it comes twice; most texts have none, and are done here.
+fn has_block(lines: &[&str]) -> bool {
+    let mut pairs: HashedMap<()> = HashedMap::default();
+    pairs.reserve(lines.len());
+    let hashes: Vec<u64> = lines.iter().map(|line| lex::hash(line.as_bytes())).collect();
+    // A block has a line above it and at least as many of its own.
+    hashes.windows(LINES + 1).any(|run| {
+        let key = run.iter().fold(0, |key, hash| lex::mix(key ^ hash));
+        pairs.insert(key, ()).is_some()
+    })
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.

@@ -36,6 +36,8 @@ use super::matter::{is_failure, is_frame, matters};
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     filters: Vec<Filter>,
+    /// What any of them is known by: most lines belong to none, and are asked once instead of by each.
+    known: RegexSet,
     /// Filters of somebody else that are tried last.
     more: Option<&'static Filters>,
 }
@@ -55,14 +57,27 @@ impl Filters {
             filters.push(filter);
         }
         match file.tests.into_keys().next() {
-            None => Ok(Self { filters, more: None }),
+            None => Self::of(filters).map_err(|error| FilterError { filter: None, problem: error.to_string() }),
             Some(name) => Err(FilterError { filter: Some(name), problem: "has tests but no rules".to_owned() }),
         }
     }
 
+    fn of(filters: Vec<Filter>) -> Result<Self, regex::Error> {
+        let known = RegexSet::new(filters.iter().flat_map(|filter| filter.when.patterns()))?;
+        Ok(Self { filters, known, more: None })
+    }
+
     /// Adds the filters of another file, which are tried later.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.filters.extend(other.filters);
+    ///
+    /// # Errors
+    ///
+    /// Together they are more than a set of patterns may be.
+    pub(crate) fn extend(&mut self, other: Self) -> Result<(), FilterError> {
+        let filters = std::mem::take(&mut self.filters).into_iter().chain(other.filters).collect();
+        let more = self.more;
+        *self = Self::of(filters).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
+        self.more = more;
+        Ok(())
     }
 
     /// Adds filters that live as long as the program, which are tried last.
@@ -74,14 +89,22 @@ impl Filters {
     pub(crate) fn judge(&self, command: Option<&str>, lines: &[&str]) -> Judgement {
         let mut judgement = Judgement::all(lines.len());
         let mut is_data = false;
-        let more = self.more.iter().flat_map(|more| &more.filters);
-        for filter in self.filters.iter().chain(more).filter(|filter| filter.fits(command, lines)) {
+        let own = self.fitting(command, lines);
+        let more = self.more.map(|more| more.fitting(command, lines)).unwrap_or_default();
+        for filter in own.into_iter().chain(more) {
             filter.apply(lines, &mut judgement);
             judgement.steps = true;
             is_data |= filter.data;
         }
         judgement.steps &= !is_data;
         judgement
+    }
+
+    /// The filters for this command or this output.
+    fn fitting(&self, command: Option<&str>, lines: &[&str]) -> Vec<&Filter> {
+        let sample = lines.iter().take(SAMPLE).chain(lines.iter().skip(SAMPLE).rev().take(SAMPLE));
+        let known: Vec<&str> = sample.copied().filter(|line| self.known.is_match(line)).collect();
+        self.filters.iter().filter(|filter| filter.fits(command, &known)).collect()
     }
 }
 
@@ -239,13 +262,13 @@ impl Filter {
         if kept == case.expected { Ok(()) } else { Err(format!("test {:?} keeps {kept:?}", case.name)) }
     }
 
-    /// Whether the command is this filter's, or the output is: two of its lines are.
-    fn fits(&self, command: Option<&str>, lines: &[&str]) -> bool {
+    /// Whether the command is this filter's, or the output is: two of its lines are. `known` are those that some filter knows.
+    fn fits(&self, command: Option<&str>, known: &[&str]) -> bool {
         let asked = self.command.as_ref().zip(command).is_some_and(|(pattern, command)| {
             command.split(['&', ';', '|', '\n']).any(|part| pattern.is_match(part.trim_start()))
         });
-        let sample = lines.iter().take(SAMPLE).chain(lines.iter().skip(SAMPLE).rev().take(SAMPLE));
-        asked || (!self.when.is_empty() && sample.filter(|line| self.when.is_match(line)).take(2).count() == 2)
+        let own = || known.iter().filter(|line| self.when.is_match(line)).take(2).count();
+        asked || (!self.when.is_empty() && own() == 2)
     }
 
     fn apply(&self, lines: &[&str], judgement: &mut Judgement) {
@@ -259,13 +282,12 @@ impl Filter {
                 && !unless.as_ref().is_some_and(|unless| lines.iter().any(|line| unless.is_match(line)))
         });
         for ((line, keep), passed) in lines.iter().zip(&mut *keep).zip(passed) {
-            let noise = self.strip.is_match(line)
+            let noise = (!self.strip.is_empty() && self.strip.is_match(line))
                 || (!self.keep.is_empty() && !self.keep.is_match(line))
                 || (summed_up && !sums_up(line))
                 || self.is_emptied(line);
-            *keep &= !self.pass.is_match(line)
-                && (!noise || matters(line))
-                && (!passed || is_failure(line) || is_frame(line));
+            let succeeded = !self.pass.is_empty() && self.pass.is_match(line);
+            *keep &= !succeeded && (!noise || matters(line)) && (!passed || is_failure(line) || is_frame(line));
         }
         self.cut(lines, keep);
     }

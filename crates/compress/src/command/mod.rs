@@ -9,9 +9,11 @@ mod again;
 mod blame;
 mod family;
 pub(crate) mod filter;
+mod findings;
 mod git;
 pub(crate) mod matter;
 mod noise;
+mod oids;
 mod steps;
 pub(crate) mod terminal;
 pub(crate) mod verbatim;
@@ -36,7 +38,8 @@ use crate::{lines, search};
 pub fn add_filters(files: &[(String, String)]) -> Result<(), FilterError> {
     let mut filters = Filters::default();
     for (name, text) in files {
-        filters.extend(Filters::parse(text).map_err(|error| error.in_file(name))?);
+        let own = Filters::parse(text).map_err(|error| error.in_file(name))?;
+        filters.extend(own).map_err(|error| error.in_file(name))?;
     }
     OWN_FILTERS.set(filters).map_err(|_| FilterError::too_late())
 }
@@ -49,7 +52,9 @@ static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
     let mut filters = Filters::default();
     for text in FILTER_FILES {
         // A test reads every file; one that could not be read would filter nothing.
-        filters.extend(Filters::parse(text).unwrap_or_default());
+        if let Ok(more) = Filters::parse(text) {
+            filters.extend(more).unwrap_or_default();
+        }
     }
     filters.borrow(OWN_FILTERS.get_or_init(Filters::default));
     filters
@@ -99,6 +104,10 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
         fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
     }
     let shortest = search::shortest(source, goal, &|line| fixed.get(line) != Some(&false));
+    // What that wrote has been read back. It is read once more only where it was given something other than the text.
+    if again.is_none() && !again::is_encoded(text) {
+        return shortest;
+    }
     shortest.or(again).filter(reads_back)
 }
 
@@ -144,6 +153,7 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let steps = steps || segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
     noise::fold(&bodies, &mut keep);
     git::fold_log(&bodies, &mut keep);
+    findings::fold(&bodies, &mut keep);
     if steps {
         guard(&bodies, &hunks, &mut guarded);
         steps::fold(&bodies, &guarded, &mut keep);
@@ -159,15 +169,20 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
-    let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown);
-    if same && keep.iter().all(|kept| *kept) {
+    let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown) && keep.iter().all(|kept| *kept);
+    let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
+    let short = oids::shorten(&body);
+    if same && short.is_none() {
         return None;
     }
-    let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
+    let (body, said) = short.unwrap_or((body, String::new()));
     // What is left may still start alike; gap marks are written as they are.
     let fixed = after_omission(&fixed, &keep);
-    let body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
-    Some(Compressed::omitting(body, original, omissions))
+    let mut body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
+    if !said.is_empty() && !body.ends_with('\n') {
+        body.push('\n');
+    }
+    Some(Compressed::omitting(body + &said, original, omissions))
 }
 
 /// Which lines of the shortened text are fixed: kept ones as before, and every gap mark.

@@ -63,13 +63,23 @@ fn fold_counters(lines: &[&str], keep: &mut [bool]) {
 /// The line without its digits, bars and blanks, if it is a state of progress: a share in percent, a bar, or so many of so many with a
 /// size or a rate.
 fn counter(line: &str) -> Option<u64> {
-    let bar = line.contains("━━") || line.contains("███") || line.contains("====>") || line.contains("#####");
-    let share = memchr::memchr_iter(b'%', line.as_bytes()).any(|at| at > 0 && line.as_bytes()[at - 1].is_ascii_digit());
-    if !(bar || share) || matters(line) || line.len() > 400 {
+    let share =
+        || memchr::memchr_iter(b'%', line.as_bytes()).any(|at| at > 0 && line.as_bytes()[at - 1].is_ascii_digit());
+    if line.len() > 400 || !(share() || is_bar(line)) || matters(line) {
         return None;
     }
     let shape: String = line.chars().filter(|c| c.is_alphabetic()).collect();
     Some(lex::hash(shape.as_bytes()))
+}
+
+/// Whether a bar is drawn: `━━`, `███`, `====>` or `#####`.
+fn is_bar(line: &str) -> bool {
+    // The first byte of both drawn signs is 0xe2.
+    memchr::memchr3(0xe2, b'=', b'#', line.as_bytes()).is_some_and(|at| {
+        ["━━", "███", "====>", "#####"]
+            .iter()
+            .any(|bar| memchr::memmem::find(&line.as_bytes()[at..], bar.as_bytes()).is_some())
+    })
 }
 
 /// Takes out of `keep` the second and later copies of blocks. What says that something failed stays, so that every failure shows its cause; in a

@@ -3,19 +3,20 @@
 use headroom_core::Language;
 
 use super::Sample;
+use super::starts::{Ends, Starts};
 
 /// Beginnings of lines (after indentation) that are statements or declarations of a language, and ends of lines. A line that matches
 /// counts once for the language.
 struct Signs {
     language: Language,
-    starts: &'static [&'static str],
-    ends: &'static [&'static str],
+    starts: Starts,
+    ends: Ends,
 }
 
-const SIGNS: &[Signs] = &[
+static SIGNS: [Signs; 13] = [
     Signs {
         language: Language::Rust,
-        starts: &[
+        starts: Starts::new(&[
             "pub fn ",
             "fn ",
             "use ",
@@ -29,12 +30,12 @@ const SIGNS: &[Signs] = &[
             "match ",
             "#[",
             "//!",
-        ],
-        ends: &["=> {", "?;", ");", "},"],
+        ]),
+        ends: Ends::new(&["=> {", "?;", ");", "},"]),
     },
     Signs {
         language: Language::Python,
-        starts: &[
+        starts: Starts::new(&[
             "def ",
             "class ",
             "import ",
@@ -47,17 +48,19 @@ const SIGNS: &[Signs] = &[
             "async def ",
             "with ",
             "raise ",
-        ],
-        ends: &["):", "else:", "try:", "self,"],
+        ]),
+        ends: Ends::new(&["):", "else:", "try:", "self,"]),
     },
     Signs {
         language: Language::Go,
-        starts: &["func ", "package ", "import (", "type ", "if err ", "return ", "defer ", "var ", "go func"],
-        ends: &[" {", ":= range", "nil {"],
+        starts: Starts::new(&[
+            "func ", "package ", "import (", "type ", "if err ", "return ", "defer ", "var ", "go func",
+        ]),
+        ends: Ends::new(&[" {", ":= range", "nil {"]),
     },
     Signs {
         language: Language::Java,
-        starts: &[
+        starts: Starts::new(&[
             "public ",
             "private ",
             "protected ",
@@ -67,17 +70,27 @@ const SIGNS: &[Signs] = &[
             "final ",
             "return ",
             "static ",
-        ],
-        ends: &[") {", ");", "throws IOException {"],
+        ]),
+        ends: Ends::new(&[") {", ");", "throws IOException {"]),
     },
     Signs {
         language: Language::TypeScript,
-        starts: &["export ", "import {", "interface ", "type ", "const ", "return ", "readonly ", "private ", "async "],
-        ends: &[": string;", ": number;", "=> {", "});", ": boolean;"],
+        starts: Starts::new(&[
+            "export ",
+            "import {",
+            "interface ",
+            "type ",
+            "const ",
+            "return ",
+            "readonly ",
+            "private ",
+            "async ",
+        ]),
+        ends: Ends::new(&[": string;", ": number;", "=> {", "});", ": boolean;"]),
     },
     Signs {
         language: Language::JavaScript,
-        starts: &[
+        starts: Starts::new(&[
             "const ",
             "let ",
             "var ",
@@ -88,12 +101,12 @@ const SIGNS: &[Signs] = &[
             "return ",
             "'use strict'",
             "async ",
-        ],
-        ends: &["=> {", "});", "function() {", ");"],
+        ]),
+        ends: Ends::new(&["=> {", "});", "function() {", ");"]),
     },
     Signs {
         language: Language::C,
-        starts: &[
+        starts: Starts::new(&[
             "#include ",
             "#define ",
             "#ifdef ",
@@ -104,12 +117,12 @@ const SIGNS: &[Signs] = &[
             "return ",
             "void ",
             "int ",
-        ],
-        ends: &[") {", ");", "*/"],
+        ]),
+        ends: Ends::new(&[") {", ");", "*/"]),
     },
     Signs {
         language: Language::Cpp,
-        starts: &[
+        starts: Starts::new(&[
             "#include ",
             "namespace ",
             "template",
@@ -120,17 +133,17 @@ const SIGNS: &[Signs] = &[
             "virtual ",
             "auto ",
             "using ",
-        ],
-        ends: &["const {", "override;", ");"],
+        ]),
+        ends: Ends::new(&["const {", "override;", ");"]),
     },
     Signs {
         language: Language::Ruby,
-        starts: &["def ", "require ", "module ", "class ", "end", "attr_", "include ", "@"],
-        ends: &[" do", "end", "|"],
+        starts: Starts::new(&["def ", "require ", "module ", "class ", "end", "attr_", "include ", "@"]),
+        ends: Ends::new(&[" do", "end", "|"]),
     },
     Signs {
         language: Language::Php,
-        starts: &[
+        starts: Starts::new(&[
             "<?php",
             "namespace ",
             "use ",
@@ -139,12 +152,12 @@ const SIGNS: &[Signs] = &[
             "$this->",
             "$",
             "protected function ",
-        ],
-        ends: &[");", "): void", "];"],
+        ]),
+        ends: Ends::new(&[");", "): void", "];"]),
     },
     Signs {
         language: Language::Kotlin,
-        starts: &[
+        starts: Starts::new(&[
             "fun ",
             "val ",
             "override fun ",
@@ -158,12 +171,12 @@ const SIGNS: &[Signs] = &[
             "interface ",
             "return ",
             "var ",
-        ],
-        ends: &["-> {", "?: return", "by lazy {"],
+        ]),
+        ends: Ends::new(&["-> {", "?: return", "by lazy {"]),
     },
     Signs {
         language: Language::Swift,
-        starts: &[
+        starts: Starts::new(&[
             "func ",
             "let ",
             "guard ",
@@ -177,13 +190,15 @@ const SIGNS: &[Signs] = &[
             "import UIKit",
             "return ",
             "var ",
-        ],
-        ends: &["else {", "-> Void {", "in"],
+        ]),
+        ends: Ends::new(&["else {", "-> Void {", "in"]),
     },
     Signs {
         language: Language::Bash,
-        starts: &["#!/", "if [", "fi", "then", "echo ", "export ", "done", "for ", "local ", "esac", "set -"],
-        ends: &["; then", "; do", ";;", "() {"],
+        starts: Starts::new(&[
+            "#!/", "if [", "fi", "then", "echo ", "export ", "done", "for ", "local ", "esac", "set -",
+        ]),
+        ends: Ends::new(&["; then", "; do", ";;", "() {"]),
     },
 ];
 
@@ -197,13 +212,12 @@ pub(super) fn language(sample: &Sample<'_>) -> Option<Language> {
     if filled < 8 || !structured(sample) {
         return None;
     }
-    let score = |signs: &Signs| {
-        sample.count(|line| {
-            let line = line.trim();
-            signs.starts.iter().any(|start| line.starts_with(start)) || signs.ends.iter().any(|end| line.ends_with(end))
-        })
-    };
-    let mut scores: Vec<(usize, Language)> = SIGNS.iter().map(|signs| (score(signs), signs.language)).collect();
+    let mut scores: Vec<(usize, Language)> = SIGNS.iter().map(|signs| (0, signs.language)).collect();
+    for line in sample.filled().map(str::trim) {
+        for (signs, (score, _)) in SIGNS.iter().zip(&mut scores) {
+            *score += usize::from(signs.starts.of(line) || signs.ends.of(line));
+        }
+    }
     scores.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     let [(best, language), (second, _), ..] = scores[..] else { return None };
     (best >= 6 && best * 100 >= filled * 28 && best > second).then_some(language)

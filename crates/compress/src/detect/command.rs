@@ -3,8 +3,12 @@
 //! Each family is recognised by lines of its own shape that occur several times, or once each in the right company.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Sample;
+use super::starts::Starts;
 use crate::log::lex::{self, HashedMap, Quotes};
 
 /// Whether the text is the output of a command of a known family, or was made for a terminal.
@@ -57,13 +61,16 @@ fn shape(line: &str) -> u64 {
 
 /// Colour codes or redrawn lines.
 fn is_terminal(sample: &Sample<'_>, filled: usize) -> bool {
-    let drawn = sample.count(|line| line.contains('\u{1b}') || line.trim_end_matches('\r').contains('\r'));
+    let drawn = sample.count(|line| {
+        memchr::memchr2(0x1b, b'\r', line.as_bytes()).is_some()
+            && (line.contains('\u{1b}') || line.trim_end_matches('\r').contains('\r'))
+    });
     drawn >= 2 && drawn * 20 >= filled
 }
 
 /// One test and how it went.
 fn is_test_line(line: &str) -> bool {
-    const STARTS: [&str; 16] = [
+    static STARTS: Starts = Starts::new(&[
         "--- PASS:",
         "--- FAIL:",
         "--- SKIP:",
@@ -80,9 +87,9 @@ fn is_test_line(line: &str) -> bool {
         "not ok ",
         "PASSED ",
         "● ",
-    ];
+    ]);
     let trimmed = line.trim();
-    STARTS.iter().any(|start| trimmed.starts_with(start))
+    STARTS.of(trimmed)
         || has_outcome(trimmed)
         || is_node_id_with_outcome(trimmed)
         || trimmed.strip_prefix("ok ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -92,7 +99,8 @@ fn is_test_line(line: &str) -> bool {
 /// `... ok` and its like, at the end or before a reason in quotes.
 fn has_outcome(line: &str) -> bool {
     const OUTCOMES: [&str; 7] = ["ok", "FAILED", "FAIL", "ERROR", "ignored", "skipped", "expected failure"];
-    memchr::memmem::find_iter(line.as_bytes(), "... ").any(|at| {
+    static DOTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("... "));
+    DOTS.find_iter(line.as_bytes()).any(|at| {
         let rest = &line[at + "... ".len()..];
         let said = |outcome: &&str| rest.strip_prefix(*outcome);
         OUTCOMES.iter().filter_map(said).any(|reason| reason.is_empty() || reason.starts_with(" '"))
@@ -101,7 +109,7 @@ fn has_outcome(line: &str) -> bool {
 
 /// `tests/test_a.py::test_b PASSED`, in either order.
 fn is_node_id_with_outcome(line: &str) -> bool {
-    memchr::memmem::find(line.as_bytes(), b"::").is_some()
+    memchr::memchr(b':', line.as_bytes()).is_some_and(|at| line[at..].contains("::"))
         && line.split(' ').any(|word| matches!(word, "PASSED" | "FAILED" | "XFAIL" | "SKIPPED"))
 }
 
@@ -131,7 +139,7 @@ fn is_test_frame(line: &str) -> bool {
 
 /// One step of a build.
 fn is_build_line(line: &str) -> bool {
-    const STEPS: [&str; 17] = [
+    static STEPS: Starts = Starts::new(&[
         "Compiling ",
         "Checking ",
         "Downloaded ",
@@ -149,9 +157,9 @@ fn is_build_line(line: &str) -> bool {
         "LD ",
         "make[",
         "-- Looking for ",
-    ];
+    ]);
     let trimmed = line.trim_start();
-    STEPS.iter().any(|step| trimmed.starts_with(step))
+    STEPS.of(trimmed)
         || trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')).is_some_and(|(progress, _)| {
             progress.trim_start().bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'%' | b' '))
                 && progress.contains(['/', '%'])
@@ -186,7 +194,7 @@ fn is_number(text: &str) -> bool {
 
 /// One step of a package manager.
 fn is_package_line(line: &str) -> bool {
-    const STEPS: [&str; 20] = [
+    static STEPS: Starts = Starts::new(&[
         "Requirement already satisfied: ",
         "Collecting ",
         "  Downloading ",
@@ -207,8 +215,8 @@ fn is_package_line(line: &str) -> bool {
         "npm error ",
         "added ",
         "(Reading database ",
-    ];
-    STEPS.iter().any(|step| line.starts_with(step))
+    ]);
+    STEPS.of(line)
 }
 
 /// Output of git that is not a diff: log, blame, status, stat, ls-tree.
@@ -253,16 +261,23 @@ fn is_tree_entry(line: &str) -> bool {
 }
 
 fn is_stat(line: &str) -> bool {
-    memchr::memmem::find(line.as_bytes(), b" | ").is_some_and(|at| {
-        let rest = &line[at + " | ".len()..];
+    if memchr::memchr(b'|', line.as_bytes()).is_none() {
+        return false;
+    }
+    line.split_once(" | ").is_some_and(|(_, rest)| {
         rest.trim_start().starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("Bin ")
     })
 }
 
 fn is_status(line: &str) -> bool {
-    ["On branch ", "Changes not staged", "Changes to be committed", "Untracked files:", "nothing to commit"]
-        .iter()
-        .any(|start| line.starts_with(start))
+    static STARTS: Starts = Starts::new(&[
+        "On branch ",
+        "Changes not staged",
+        "Changes to be committed",
+        "Untracked files:",
+        "nothing to commit",
+    ]);
+    STARTS.of(line)
 }
 
 fn is_hex(word: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Unified diffs.
 
 use super::Sample;
+use super::starts::Starts;
 
 /// Whether the text is a unified diff: it opens as one, it has hunk headers, the hunks seen start with lines of a hunk, and lines that
 /// cannot be part of a diff are few.
@@ -42,7 +43,7 @@ pub(crate) fn is_hunk_header(line: &str) -> bool {
 
 /// A line between the hunks of a git diff, or of the commits around it.
 pub(crate) fn is_header(line: &str) -> bool {
-    const STARTS: [&str; 22] = [
+    static STARTS: Starts = Starts::new(&[
         "diff ",
         "index ",
         "old mode ",
@@ -65,6 +66,6 @@ pub(crate) fn is_header(line: &str) -> bool {
         "Commit: ",
         "CommitDate: ",
         "Merge: ",
-    ];
-    STARTS.iter().any(|start| line.starts_with(start))
+    ]);
+    STARTS.of(line)
 }

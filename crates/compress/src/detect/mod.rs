@@ -13,6 +13,7 @@ mod log;
 mod prose;
 mod search;
 mod split;
+pub(crate) mod starts;
 mod table;
 
 use headroom_core::{Hints, Kind, Language, Segment};
@@ -91,6 +92,8 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
 pub(crate) struct Sample<'t> {
     /// Without line ends; long ones are cut.
     pub(crate) lines: Vec<&'t str>,
+    /// Those of them that are not blank.
+    filled: Vec<&'t str>,
     /// It holds NUL bytes.
     binary: bool,
 }
@@ -123,13 +126,14 @@ impl<'t> Sample<'t> {
             lines.extend(last);
         }
         let binary = lines.iter().any(|line| memchr::memchr(0, line.as_bytes()).is_some());
-        let lines = lines.into_iter().map(|line| head(crate::lines::body(line), Self::LINE_BYTES)).collect();
-        Self { lines, binary }
+        let lines: Vec<&str> = lines.into_iter().map(|line| head(crate::lines::body(line), Self::LINE_BYTES)).collect();
+        let filled = lines.iter().copied().filter(|line| !line.trim_start().is_empty()).collect();
+        Self { lines, filled, binary }
     }
 
     /// Lines that are not blank.
     pub(crate) fn filled(&self) -> impl Iterator<Item = &'t str> + '_ {
-        self.lines.iter().copied().filter(|line| !line.trim_start().is_empty())
+        self.filled.iter().copied()
     }
 
     /// Whether at least `percent` of the lines that are not blank, and at least `least` of them, satisfy `test`.

@@ -47,7 +47,7 @@ fn is_listing(sample: &Sample<'_>, percent: usize, least: usize, asked: bool) ->
     if is_recursive(sample) {
         return true;
     }
-    let slashes = sample.count(|line| line.contains('/'));
+    let slashes = sample.count(|line| memchr::memchr(b'/', line.as_bytes()).is_some());
     sample.mostly(percent.max(70), least.max(8), is_path) && (slashes * 4 >= sample.filled().count() || asked)
 }
 
@@ -62,7 +62,7 @@ fn is_recursive(sample: &Sample<'_>) -> bool {
 
 /// A path or a name and nothing else, perhaps with a count in brackets after it.
 fn is_path(line: &str) -> bool {
-    let path = line.split_once(" (").filter(|(_, rest)| rest.ends_with(')')).map_or(line, |(path, _)| path);
+    let path = if line.ends_with(')') { line.split_once(" (").map_or(line, |(path, _)| path) } else { line };
     let name = path.strip_suffix(':').unwrap_or(path);
     !name.is_empty()
         && name.len() < 300

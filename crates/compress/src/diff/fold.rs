@@ -6,12 +6,28 @@ use crate::detect::diff::is_hunk_header;
 /// A generated file's hunks are left out from this many lines on.
 const GENERATED: usize = 20;
 
-/// Which lines stay: every header, and every changed line outside generated files. Where a change is, its hunk's header says.
+/// Which lines stay: every header, every changed line outside generated files, and what [anchors](anchor) changes that no header places.
 pub(crate) fn keep(lines: &[&str]) -> Vec<bool> {
     let inside = verbatim::hunks(lines);
     let mut keep: Vec<bool> = lines.iter().zip(&inside).map(|(line, inside)| !inside || !is_context(line)).collect();
+    anchor(lines, &inside, &mut keep);
     fold_generated(lines, &inside, &mut keep);
     keep
+}
+
+/// In hunks whose header names nothing around them (no function, no section), a line of context stays on each side of a change, so that a
+/// reader knows the place by its text as well as by its number. One line on each side of every change was measured to cost two fifths of what
+/// leaving out context saves.
+fn anchor(lines: &[&str], inside: &[bool], keep: &mut [bool]) {
+    let is_change = |at: usize| inside.get(at) == Some(&true) && lines[at].starts_with(['+', '-']);
+    let mut named = true;
+    for (at, line) in lines.iter().enumerate().filter(|(at, _)| inside[*at]) {
+        if is_hunk_header(line) {
+            named = !line.trim_end().ends_with("@@");
+        } else if !named {
+            keep[at] |= is_change(at + 1) || (at > 0 && is_change(at - 1));
+        }
+    }
 }
 
 /// Leaves out the hunks of generated files; their headers stay.
@@ -67,8 +83,14 @@ mod tests {
 
     #[test]
     fn changes_stay_with_their_header() {
-        let text = ["@@ -1,6 +1,6 @@", " a", " b", "-c", "+d", " e", " f", " g"];
+        let text = ["@@ -1,6 +1,6 @@ fn x", " a", " b", "-c", "+d", " e", " f", " g"];
         assert_eq!(keep(&text), [true, false, false, true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_hunk_without_a_name_keeps_what_stands_beside_its_changes() {
+        let text = ["@@ -1,6 +1,6 @@", " a", " b", "-c", "+d", " e", " f", " g"];
+        assert_eq!(keep(&text), [true, false, true, true, true, true, false, false]);
     }
 
     #[test]

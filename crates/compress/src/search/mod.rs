@@ -1,11 +1,14 @@
 //! Search results and listings.
 //!
-//! Everything here is exact: hits keep their line number beside their text, and every name is written. What is saved are the
-//! paths that lines share ([`fold`]) and the layout of rows ([`crate::log::exact`]).
+//! Hits keep their line number beside their text, and every name is written. What is saved exactly are the paths that lines share
+//! ([`fold`]) and the layout of rows ([`crate::log::exact`]); where omissions are allowed, also modes, owners and times of long listings ([`long`]).
 
 pub(crate) mod fold;
 pub(crate) mod line;
+mod long;
 pub(crate) mod recursive;
+
+use std::cell::LazyCell;
 
 use fold::Style;
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
@@ -26,12 +29,24 @@ impl Compressor for SearchCompressor {
         if segment.hints.editable {
             return None;
         }
-        shortest(segment.text, goal, &|_| false).map(Compressed::exact)
+        let exact = shortest(segment.text, goal, &|_| false);
+        let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
+        let asked = segment.hints.command.is_some_and(long::asks_for_times);
+        let Some(short) = long::shorten(segment.text).filter(|_| !asked) else { return exact.map(Compressed::exact) };
+        let omitting = Compressed::omitting(short, original, Vec::new());
+        let best = goal.tokens.count(exact.as_deref().unwrap_or(segment.text));
+        if goal.tokens.count(&omitting.text) + long::WORTH > best {
+            return exact.map(Compressed::exact);
+        }
+        Some(omitting)
     }
 }
 
 /// An exact form of a text must be this many percent shorter in bytes before its tokens are counted.
 const WORTH_COUNTING: usize = 4;
+
+/// One that is not shorter in bytes must be this many percent shorter by the estimate.
+const WORTH_JOINING: usize = 8;
 
 /// The exact encoding of lines with the fewest tokens; `None` when none is shorter. Every candidate has been decoded. Lines for which
 /// `plain` holds (by number, from 0) are written as they are.
@@ -39,6 +54,9 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
     let lines: Vec<&str> = body.split('\n').collect();
     let worth = |encoded: &String| encoded.len() * 100 <= text.len() * (100 - WORTH_COUNTING);
+    // Names that share a row are no shorter in bytes, but each loses the token of its line end.
+    let names = LazyCell::new(|| estimate(text));
+    let joined = |encoded: &String| worth(encoded) || estimate(encoded) * 100 <= *names * (100 - WORTH_JOINING);
     let mut candidates: Vec<String> = Vec::new();
     // Hits stand in few files, one below the other; and templates would part the text of a hit from its number.
     let hits = fold::are_hits(&lines);
@@ -49,9 +67,9 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
         (false, false) => &[],
     };
     for style in styles {
-        let folded = fold::encode(&lines, terminated, *style, plain).filter(worth);
+        let folded = fold::encode(&lines, terminated, *style, plain).filter(joined);
         candidates.extend(folded.filter(|encoded| fold::decode(encoded).as_deref() == Some(text)));
-        let recursive = recursive::encode(&lines, terminated, *style).filter(worth);
+        let recursive = recursive::encode(&lines, terminated, *style).filter(joined);
         candidates.extend(recursive.filter(|encoded| recursive::decode(encoded).as_deref() == Some(text)));
     }
     if !hits {

@@ -16,14 +16,14 @@ pub(super) struct Column {
 const MIN_ROWS: usize = 2;
 
 pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
-    if text.contains(['\t', '\r']) {
-        return None;
-    }
     let first = text.lines().next()?;
     if !first.contains("  ") && !first.starts_with(' ') && first.split(' ').count() < 3 {
         return None;
     }
     if !first.split_ascii_whitespace().all(is_title) {
+        return None;
+    }
+    if memchr::memchr2(b'\t', b'\r', text.as_bytes()).is_some() {
         return None;
     }
     let (text, tail) = split_tail(text);

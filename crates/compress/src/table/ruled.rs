@@ -18,9 +18,9 @@ pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
     let closed = text.ends_with('\n');
     let mut lines = text.split_inclusive('\n');
     let (first, second) = (lines.next()?.trim_end_matches('\n'), lines.next()?.trim_end_matches('\n'));
-    if text.contains('\r')
-        || !second.bytes().all(|byte| matches!(byte, b'-' | b':' | b'|' | b'+' | b' '))
+    if !second.bytes().all(|byte| matches!(byte, b'-' | b':' | b'|' | b'+' | b' '))
         || !second.contains("--")
+        || memchr::memchr(b'\r', text.as_bytes()).is_some()
     {
         return None;
     }

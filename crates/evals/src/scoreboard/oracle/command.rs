@@ -80,17 +80,24 @@ pub(super) fn check(input: &str, seen: &Seen, verdict: &mut Verdict) {
 static HASH: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?:[*|/\\ ]*[*|/\\] +)?(?:commit )?([0-9a-f]{7,40})\b(.*)$"));
 
-/// `git log`: every hash, author and subject. One-line forms must be there whole.
+/// `git log`: every hash, author and subject. One-line forms must be there whole. Of a hash, a start of ten digits or more will do that
+/// no other hash of the input has: git takes it for the whole.
 pub(super) fn check_commits(input: &str, seen: &Seen, verdict: &mut Verdict) {
+    let hashes: Vec<String> =
+        input.lines().filter_map(|line| Some(HASH.captures(&visible(line))?[1].to_owned())).collect();
+    let names = |start: &str, hash: &str| !hashes.iter().any(|other| other != hash && other.starts_with(start));
+    let shows = |hash: &str, rest: &str| {
+        seen.shows(&format!("{hash}{rest}"))
+            || (10..hash.len())
+                .any(|digits| seen.shows(&format!("{}{rest}", &hash[..digits])) && names(&hash[..digits], hash))
+    };
     let mut subject_due = false;
     for line in input.lines() {
         let line = visible(line);
         if let Some(found) = HASH.captures(&line) {
             let long = line.trim_start_matches(['*', '|', ' ', '/', '\\']).starts_with("commit ");
-            verdict.note(
-                seen.shows(if long { &found[1] } else { line.trim_start_matches(['*', '|', ' ', '/', '\\']) }),
-                || line.clone(),
-            );
+            let rest = if long { "" } else { &found[2] };
+            verdict.note(shows(&found[1], rest), || line.clone());
             subject_due = long;
         } else if line.starts_with("Author: ") {
             verdict.note(seen.shows(&line), || line.clone());
