@@ -274,7 +274,7 @@ fn a_retrieval_alone_is_hidden_and_its_continuation_spliced_in() {
     let outcome = stream(OpenAiResponses, &request(), &responses);
     let shown = assembled(&outcome);
     assert_eq!(shown["output"], json!([first[0], first[1], second[0], second[1]]));
-    assert_eq!(shown["id"], "resp_2", "the client can go on from the last response");
+    assert_eq!(shown["id"], "resp_1", "it ends under the name it began with");
     let usage = &shown["usage"];
     assert_eq!(
         (&usage["input_tokens"], &usage["output_tokens"], &usage["total_tokens"]),
@@ -372,8 +372,8 @@ fn a_history_at_the_provider_is_gone_on_from_there() {
         assert_eq!((&sent["model"], &sent["tools"][0]["name"]), (&json!("gpt-5"), &json!(TOOL)));
     }
     let shown = assembled(&outcome);
-    assert_eq!((&shown["id"], &shown["output"]), (&json!("resp_3"), &json!([reasoning("rs_1"), words("It says 42.")])));
-    // A client that took the name from the beginning of the stream goes on from the end all the same.
+    assert_eq!((&shown["id"], &shown["output"]), (&json!("resp_1"), &json!([reasoning("rs_1"), words("It says 42.")])));
+    // Whatever name a client goes on from, it goes on from the end.
     for (named, meant) in [("resp_1", "resp_3"), ("resp_3", "resp_3"), ("resp_9", "resp_9")] {
         let body = json!({"previous_response_id": named, "input": [{"role": "user", "content": "thanks"}]});
         let whole = reinserted(&body, &outcome.exchanges);

@@ -93,7 +93,7 @@ async fn a_retrieval_alone_is_answered_inside_the_clients_stream() {
         (1, 1)
     );
     let last: Value = serde_json::from_str(seen.rsplit("data: ").next().unwrap()).unwrap();
-    assert_eq!((&last["response"]["id"], &last["response"]["usage"]["output_tokens"]), (&json!("resp_2"), &json!(8)));
+    assert_eq!((&last["response"]["id"], &last["response"]["usage"]["output_tokens"]), (&json!("resp_1"), &json!(8)));
     assert_eq!(last["response"]["output"], json!([words("Looking. "), words("It runs.")]));
     let received = pair.upstream.received();
     let continued: Value = serde_json::from_slice(&received[1].body).unwrap();

@@ -32,6 +32,9 @@ pub(super) struct Events {
     unlisted: bool,
     status: Option<String>,
     response: Option<String>,
+    /// The first response's id, as JSON. The client has seen it begin under this name, and SDKs insist that it ends under it; that name
+    /// too leads to the last response when the client goes on from it.
+    name: Option<String>,
     /// The event that ends the response, kept back.
     closing: Vec<Event>,
     /// The events by which items are finished.
@@ -95,6 +98,7 @@ impl Stream for Events {
             begun_earlier: self.begun(),
             next_number: self.next_number,
             unlisted: self.unlisted,
+            name: self.name.take(),
             ..Self::default()
         };
     }
@@ -198,6 +202,7 @@ impl Events {
         self.status = Some(kind.trim_start_matches("response.").to_owned());
         if let Some((document, [Some(response)])) = read(&event, ["response"]) {
             self.response = kept_as(&document, response);
+            self.name = self.name.take().or_else(|| Some(document.raw(document.field(response, "id")?).to_owned()));
             let listed = document.field(response, "output").map(|output| document.elements(output).count());
             self.unlisted |= listed.unwrap_or(0) == 0 && !self.places.is_empty();
         }
@@ -218,6 +223,8 @@ impl Events {
             let output = document.field(response, "output").map(|output| document.span(output));
             patches.retain(|(range, _)| Some(range) != output.as_ref());
         }
+        let id = document.field(response, "id").zip(self.name.clone());
+        patches.extend(id.map(|(id, name)| (document.span(id), name)));
         patches.extend(self.number(&document, number));
         Some(changed(event, patches))
     }
