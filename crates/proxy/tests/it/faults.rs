@@ -498,7 +498,7 @@ async fn many_long_requests_at_once() {
     let body = |n: usize| {
         let mark = if n == 0 { "pathological" } else { "ordinary" };
         // Long, and cheap for the compressors: what is tested is who waits for whom.
-        let text = format!("{mark} {n}\n{}", "All of this has been said before, and better. ".repeat(22_000));
+        let text = format!("{mark} {n}\n{}", "0123456789abcdef".repeat(62_000));
         claude(&json!(opening(&text)), false).to_string()
     };
     let running: Vec<_> = (0..SESSIONS)
