@@ -1,6 +1,6 @@
 //! The scoreboard: what the library saves on a folder of real texts, and whether a reader would still find what counts.
 //!
-//! Every file goes through [`headroom::compress_text`] at both levels. An [oracle](oracle) lists the facts of the input by means of its own
+//! Every file goes through [`headroom::compress_text`] at both levels. An [oracle] lists the facts of the input by means of its own
 //! (a standard parser, regular expressions, labels made by people) and looks for them in the output. A file that lost one fact has
 //! saved nothing: its output counts as long as its input.
 
