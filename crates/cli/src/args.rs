@@ -135,6 +135,12 @@ pub(crate) enum McpAction {
         /// The agent
         agent: String,
     },
+    /// Run another MCP server (stdio) and shorten what its tools return
+    Wrap {
+        /// The server and its arguments
+        #[arg(last = true, required = true, value_name = "SERVER")]
+        command: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]

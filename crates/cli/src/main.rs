@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError::Closed) => CliError::Closed.exit_code(),
+        // Nothing to say: the reader is gone, or the command has said it.
+        Err(error @ (CliError::Closed | CliError::Command(_))) => error.exit_code(),
         Err(error) => {
             out::say(&format!("headroom: {error}"));
             error.exit_code()
@@ -50,6 +51,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Mcp(McpArgs { action: Some(McpAction::Uninstall { agent }), .. }) => {
             commands::mcp_entry::uninstall(&agent)
+        }
+        Command::Mcp(McpArgs { action: Some(McpAction::Wrap { command }), .. }) => {
+            commands::mcp::wrap(&command, engine()?)
         }
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
         Command::Compress(args) => commands::compress::run(&args, engine),

@@ -31,3 +31,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
+
+/// What a command ended with, as shells count: 128 and the signal's number where a signal ended it.
+pub(crate) fn exit_code(status: std::process::ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or_else(|| signal.map(|signal: i32| 128 + signal));
+    code.map_or(1, |code| u8::try_from(code).unwrap_or(1))
+}

@@ -23,6 +23,7 @@
 //! ```
 
 mod answer;
+mod chunks;
 mod engine;
 mod hints;
 pub mod ledger;
@@ -34,10 +35,11 @@ mod route;
 mod text;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
+pub use chunks::{Chunk, ChunksResult, compress_chunks};
 pub use engine::{Engine, Outbound};
 pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Receipt, SlotReceipt, Usage};
-pub use text::{Level, TextResult, compress_text, compress_text_for};
+pub use text::{Level, TextResult, compress_text, compress_text_for, compress_tool_result};

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, detect, split, view};
+use headroom_compress::{Outcome, split, view};
 use headroom_core::{Compressed, CountTokens, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
@@ -484,14 +484,7 @@ impl Planner<'_> {
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let mut hints = call.hints(text, slot.is_error());
-        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be
-        // edited wherever it comes from, except where a library of documents gave it.
-        hints.editable = match detect(&Segment { text, hints }).kind {
-            Kind::Log => false,
-            Kind::Code(_) => hints.editable || !call.asks_a_library(),
-            _ => hints.editable,
-        };
+        let hints = call.hints(text, slot.is_error());
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));

@@ -4,6 +4,7 @@ use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segme
 use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
+use crate::hints::Call;
 use crate::{Engine, route};
 
 /// How far to go.
@@ -40,6 +41,30 @@ pub struct TextResult {
     pub reason: Reason,
 }
 
+impl TextResult {
+    /// The text as it was.
+    fn unchanged(
+        tokenizer: Tokenizer,
+        text: &str,
+        kind: Kind,
+        compressor: Option<&'static str>,
+        reason: Reason,
+    ) -> Self {
+        let tokens = tokenizer.count(text);
+        Self {
+            text: text.to_owned(),
+            kind,
+            compressor,
+            exact: true,
+            tokens_before: tokens,
+            tokens_after: tokens,
+            handle: None,
+            omissions: Vec::new(),
+            reason,
+        }
+    }
+}
+
 /// Compresses one text, counting tokens as o200k_base does.
 ///
 /// Without `keep` nothing is left out, whatever the level: an omission needs a place that the original can be read back from. If the store
@@ -65,20 +90,7 @@ pub fn compress_text_for(
     };
     let goal = Goal { level, tokens: &tokenizer };
     let outcome = route::compress(&Segment { text, hints }, &goal);
-    let unchanged = |kind, compressor, reason| {
-        let tokens = tokenizer.count(text);
-        TextResult {
-            text: text.to_owned(),
-            kind,
-            compressor,
-            exact: true,
-            tokens_before: tokens,
-            tokens_after: tokens,
-            handle: None,
-            omissions: Vec::new(),
-            reason,
-        }
-    };
+    let unchanged = |kind, compressor, reason| TextResult::unchanged(tokenizer, text, kind, compressor, reason);
     let Some(compressed) = outcome.compressed else {
         return unchanged(outcome.kind, outcome.compressor, outcome.reason);
     };
@@ -102,6 +114,24 @@ pub fn compress_text_for(
         reason: outcome.reason,
         text: compressed.text,
     }
+}
+
+/// [`compress_text`] for what a tool returned: the call says what the text is and whether the agent may go on to edit it, in which case it is
+/// left as it is. `arguments` is the call's JSON. From what the tool reports as an error nothing is left out.
+pub fn compress_tool_result(
+    tool: &str,
+    arguments: Option<&str>,
+    text: &str,
+    is_error: bool,
+    keep: Option<(&Engine, &Scope)>,
+) -> TextResult {
+    let call = Call::new(Some(tool), arguments);
+    let hints = call.hints(text, is_error);
+    let level = if is_error { Level::Lossless } else { Level::Standard };
+    if hints.editable {
+        return TextResult::unchanged(Tokenizer::O200k, text, Kind::Opaque, None, Reason::Editable);
+    }
+    compress_text(text, hints, level, keep)
 }
 
 impl Engine {
