@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Unwrap(UnwrapArgs),
     /// Serve compression and retrieval to an MCP client
     Mcp(McpArgs),
+    /// Run a command and print its output shortened
+    Run(RunArgs),
+    /// Shorten what an agent's own tools return, through the agent's hooks
+    Hook(HookArgs),
     /// Compress one text and print it
     Compress(CompressArgs),
     /// Print the request body that the proxy would forward for the one on stdin
@@ -166,6 +170,46 @@ pub(crate) enum Level {
     Light,
     /// Whole units may be left out; the original is kept
     Standard,
+}
+
+/// On a terminal the last line of output is shown while the command runs. Output that goes into a pipe or a file passes as it is, unless
+/// --always is given. Exit code and signals are the command's own.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Shorten output that goes into a pipe or a file too
+    #[arg(long)]
+    pub(crate) always: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The hook is told what a tool returned and gives it back shorter. Commands, permissions, pipes and exit codes are never touched. What
+/// was left out is read back with `headroom get`, or with the MCP server.
+#[derive(Debug, Args)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    pub(crate) action: HookAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookAction {
+    /// Enter the hook in an agent's settings
+    Install {
+        /// The agent
+        agent: String,
+        /// Do not ask before writing
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the entry back
+    Uninstall {
+        /// The agent
+        agent: String,
+    },
+    /// What the agent runs: its event on stdin, the answer on stdout
+    #[command(hide = true)]
+    PostToolUse,
 }
 
 #[derive(Debug, Args)]

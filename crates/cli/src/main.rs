@@ -56,6 +56,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
             commands::mcp::wrap(&command, engine()?)
         }
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
+        Command::Run(args) => commands::run::run(&args, engine),
+        Command::Hook(args) => commands::hook::run(args.action, engine),
         Command::Compress(args) => commands::compress::run(&args, engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;

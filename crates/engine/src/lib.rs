@@ -42,4 +42,4 @@ pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Receipt, SlotReceipt, Usage};
-pub use text::{Level, TextResult, compress_text, compress_text_for, compress_tool_result};
+pub use text::{Level, TextResult, ToolCall, compress_text, compress_text_for, compress_tool_result};

@@ -116,20 +116,28 @@ pub fn compress_text_for(
     }
 }
 
+/// The call that a text is the result of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall<'a> {
+    /// The tool, as the agent calls it.
+    pub tool: &'a str,
+    /// The call's arguments: JSON.
+    pub arguments: Option<&'a str>,
+    /// Exit code, where the tool ran a command.
+    pub exit_code: Option<i32>,
+    /// The tool reports the result as an error: nothing is left out of it.
+    pub is_error: bool,
+}
+
 /// [`compress_text`] for what a tool returned: the call says what the text is and whether the agent may go on to edit it, in which case it is
-/// left as it is. `arguments` is the call's JSON. From what the tool reports as an error nothing is left out.
-pub fn compress_tool_result(
-    tool: &str,
-    arguments: Option<&str>,
-    text: &str,
-    is_error: bool,
-    keep: Option<(&Engine, &Scope)>,
-) -> TextResult {
-    let call = Call::new(Some(tool), arguments);
-    let hints = call.hints(text, is_error);
-    let level = if is_error { Level::Lossless } else { Level::Standard };
+/// left as it is.
+pub fn compress_tool_result(call: &ToolCall<'_>, text: &str, keep: Option<(&Engine, &Scope)>) -> TextResult {
+    let known = Call::new(Some(call.tool), call.arguments);
+    let hints = Hints { exit_code: call.exit_code, ..known.hints(text, call.is_error) };
+    let level = if call.is_error { Level::Lossless } else { Level::Standard };
     if hints.editable {
-        return TextResult::unchanged(Tokenizer::O200k, text, Kind::Opaque, None, Reason::Editable);
+        let kind = hints.kind.unwrap_or(Kind::Opaque);
+        return TextResult::unchanged(Tokenizer::O200k, text, kind, None, Reason::Editable);
     }
     compress_text(text, hints, level, keep)
 }

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use headroom::{Engine, compress_tool_result};
+use headroom::{Engine, ToolCall, compress_tool_result};
 use headroom_store::Scope;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -222,7 +222,8 @@ impl Relay {
                 continue;
             };
             let keep = offered.then_some((engine, scope));
-            let shorter = compress_tool_result(tool, arguments, &text, result.is_error, keep);
+            let call = ToolCall { tool, arguments, exit_code: None, is_error: result.is_error };
+            let shorter = compress_tool_result(&call, &text, keep);
             if shorter.tokens_after < shorter.tokens_before {
                 edits.push((written.get(), serde_json::to_string(&shorter.text).ok()?));
             }

@@ -49,7 +49,7 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
 pub(crate) fn wrap(command: &[OsString], engine: Engine) -> Result<(), CliError> {
     let status =
         headroom_mcp::wrap(command, engine, Scope::default()).map_err(|error| CliError::Failed(error.to_string()))?;
-    match crate::out::exit_code(status) {
+    match out::exit_code(status) {
         0 => Ok(()),
         code => Err(CliError::Command(code)),
     }
