@@ -25,6 +25,7 @@
 mod answer;
 mod chunks;
 mod engine;
+mod frame;
 mod hints;
 pub mod ledger;
 mod memo;

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
+use crate::frame::Frame;
 use crate::hints::Call;
 use crate::{Mode, Policy, Retrieval};
 
@@ -478,28 +480,35 @@ impl Planner<'_> {
         plans: &[SlotPlan],
     ) -> (Option<Kind>, Rendering) {
         let (slot, text) = (&slots[index], texts[index]);
-        let counted = CountedOnce::new(self.tokenizer, text);
+        let frame = Frame::of(text);
+        let body = &text[frame.body.clone()];
+        let (counted, counted_body) = (CountedOnce::new(self.tokenizer, text), CountedOnce::new(self.tokenizer, body));
         let call = Call::new(slot.tool(), slot.arguments());
         self.index_up_to(slots, texts, index, plans);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let hints = call.hints(text, slot.is_error());
-        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted, hints)) };
+        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) };
+        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted_body, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
         let thinned = if hints.editable && repeated.is_none() { thinned(&counted) } else { None };
         if let Some((view, tokens)) = thinned {
-            return (kind, replaced(Reason::Compressed, VIEW, text, view, tokens));
+            return (kind, replaced(Reason::Compressed, VIEW, 0..text.len(), view, tokens));
         }
+        // The frame costs the same in either form.
+        let saved = |tokens: (usize, usize)| tokens.0.saturating_sub(tokens.1);
         match (repeated, compressed) {
-            (Some((folded, tokens)), other) if other.as_ref().is_none_or(|(_, weighed)| tokens.1 <= weighed.1) => {
-                (kind, replaced(Reason::Repeated, REPEAT, text, folded, tokens))
+            (Some((folded, tokens)), other)
+                if other.as_ref().is_none_or(|(_, weighed)| saved(tokens) >= saved(*weighed)) =>
+            {
+                (kind, replaced(Reason::Repeated, REPEAT, 0..text.len(), folded, tokens))
             }
             (_, Some((compressed, tokens))) => {
-                let handles = self.note_original(text, &compressed).into_iter().collect();
+                let handles = self.note_original(body, &compressed).into_iter().collect();
                 let compressor = outcome.and_then(|outcome| outcome.compressor).unwrap_or_default();
-                (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, text, compressed.text, tokens) })
+                let shorter = framed(compressed.text, &text[frame.body.end..]);
+                (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, frame.body, shorter, tokens) })
             }
             (_, None) => {
                 let reason = outcome.map_or(Reason::Editable, |outcome| outcome.reason);
@@ -588,14 +597,22 @@ impl CountTokens for CountedOnce<'_> {
     }
 }
 
-/// The rendering of a slot whose whole text was replaced.
-fn replaced(reason: Reason, compressor: &str, text: &str, by: String, tokens: (usize, usize)) -> Rendering {
+/// The rendering of a slot of which one part, or all, was replaced.
+fn replaced(reason: Reason, compressor: &str, part: Range<usize>, by: String, tokens: (usize, usize)) -> Rendering {
     Rendering {
         compressor: compressor.to_owned(),
-        replacements: vec![Replacement { range: 0..text.len(), text: by }],
+        replacements: vec![Replacement { range: part, text: by }],
         tokens: (short(tokens.0), short(tokens.1)),
         ..Rendering::kept(reason)
     }
+}
+
+/// The shorter output on lines of its own: what follows of the frame begins on the next one.
+fn framed(mut shorter: String, behind: &str) -> String {
+    if !behind.is_empty() && !behind.starts_with('\n') && !shorter.ends_with('\n') {
+        shorter.push('\n');
+    }
+    shorter
 }
 
 /// Token counts are stored in 32 bits.
