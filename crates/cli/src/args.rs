@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Show what was saved
     Stats(StatsArgs),
+    /// Show what Headroom would have made of the conversations that agents keep on this machine
+    Audit(AuditArgs),
     /// Say how a request, or the text of a handle, was treated and why
     Explain(ExplainArgs),
     /// Check the installation and say what to do next
@@ -295,6 +297,26 @@ pub(crate) struct StatsArgs {
     /// Only requests of the last N hours
     #[arg(long, value_name = "N")]
     pub(crate) hours: Option<u64>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads the transcripts of Claude Code, Codex and Gemini CLI, changes nothing and sends nothing. Costs are simulated with the provider's cache, and
+/// set against what the agent noted as billed.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only this agent: claude, codex, gemini
+    pub(crate) agent: Option<String>,
+    /// Only transcripts that changed in the last N days
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) days: u64,
+    /// Only projects whose directory contains this
+    #[arg(long, value_name = "PART")]
+    pub(crate) project: Option<String>,
+    /// How much may be done: off, meter, lossless, standard
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

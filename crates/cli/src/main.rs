@@ -70,6 +70,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let engine = if cli.store.is_some() { engine()? } else { Engine::new(Store::memory()) };
             commands::replay::run(&args, &engine, &policy)
         }
+        Command::Audit(args) => {
+            let policy = policy_for(&settings, args.policy.as_deref())?;
+            commands::audit::run(&args, &policy, &commands::stats::prices(&settings)?)
+        }
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),

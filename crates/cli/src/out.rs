@@ -32,6 +32,12 @@ pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
+/// Says something that the next word to the person writes over.
+#[allow(clippy::print_stderr, reason = "the one place that talks")]
+pub(crate) fn say_on_this_line(text: &str) {
+    eprint!("{text}");
+}
+
 /// What a command ended with, as shells count: 128 and the signal's number where a signal ended it.
 pub(crate) fn exit_code(status: std::process::ExitStatus) -> u8 {
     #[cfg(unix)]

@@ -4,6 +4,8 @@
 //! against the provider's prefix cache, with the cost of reading back what a later turn turned out to need. It also
 //! checks what must never happen: a moved prefix, a changed word outside tool results, a handle that gives nothing back.
 //!
+//! [`transcript`] reads the conversations that agents keep themselves.
+//!
 //! [`scoreboard`] measures single texts instead: what each kind of text saves, and whether what counts in it is still there.
 
 mod blocks;
@@ -12,6 +14,7 @@ mod recall;
 mod replay;
 pub mod scoreboard;
 mod session;
+pub mod transcript;
 
 pub use price::{PrefixCache, Prices};
 pub use replay::{Report, SessionReport, replay, total};

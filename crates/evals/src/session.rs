@@ -122,6 +122,30 @@ pub fn parse_session(line: &str) -> Result<Session, String> {
 }
 
 impl Session {
+    /// A session from its parts; `messages` and `tools` are in the dialect's format.
+    pub(crate) fn assembled(
+        id: String,
+        source: &str,
+        dialect: Dialect,
+        model: &str,
+        system: Option<String>,
+        tools: &[Value],
+        messages: &[Value],
+    ) -> Self {
+        // What serde has parsed it writes again.
+        let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
+        let spoken = |message: &Value| Some((message["role"].as_str()?.to_owned(), raw(message)?));
+        Self {
+            id,
+            source: source.to_owned(),
+            dialect,
+            system: system.map(|system| Value::from(system).to_string()),
+            tools: (!tools.is_empty()).then(|| raw(&Value::from(tools))).flatten(),
+            messages: messages.iter().filter_map(spoken).collect(),
+            model: model.to_owned(),
+        }
+    }
+
     /// Indices of the assistant messages that a request was made for.
     pub fn turns(&self) -> impl Iterator<Item = usize> + '_ {
         let role = |at: usize| self.messages[at].0.as_str();

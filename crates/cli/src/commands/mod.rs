@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod audit;
 pub(crate) mod compress;
 pub(crate) mod config;
 pub(crate) mod demo;

@@ -143,6 +143,51 @@ fn the_hook_is_entered_answers_and_is_taken_back() {
     assert!(none.status.code() == Some(2) && text(&none.stderr).contains("headroom wrap codex"));
 }
 
+/// What an agent kept is played to the figures of the conversation that it was written from.
+#[test]
+fn an_audit_agrees_with_a_replay_and_changes_nothing() {
+    let home = Home::new();
+    let log = Command::new("sh").args(["-c", LOG]).output().unwrap();
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": "journalctl"}});
+    let result = |id: &str| json!([{"type": "tool_result", "tool_use_id": id, "content": text(&log.stdout)}]);
+    let messages = [
+        json!({"role": "user", "content": "What failed?"}),
+        json!({"role": "assistant", "content": [call("a")]}),
+        json!({"role": "user", "content": result("a")}),
+        json!({"role": "assistant", "content": [call("b")]}),
+        json!({"role": "user", "content": result("b")}),
+        json!({"role": "assistant", "content": [{"type": "text", "text": "The disk."}]}),
+    ];
+    let line = |(at, message): (usize, &Value)| {
+        let mut message = message.clone();
+        message["id"] = json!(at.to_string());
+        message["model"] = json!("claude-sonnet-4-5");
+        format!("{}\n", json!({"type": message["role"], "cwd": "/repo", "message": message}))
+    };
+    let transcript: String = messages.iter().enumerate().map(line).collect();
+    let file = home.path().join(".claude/projects/repo/one.jsonl");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, &transcript).unwrap();
+    let tools = json!([{"name": "Bash", "input_schema": {"type": "object"}}]);
+    let session = json!({"id": "one", "dialect": "anthropic", "tools": tools, "messages": messages});
+    std::fs::write(home.path().join("one.jsonl"), session.to_string()).unwrap();
+
+    let audit: Value = serde_json::from_slice(&home.run(&["audit", "--json"]).stdout).unwrap();
+    let played = home.run(&["replay", "--json", home.path().join("one.jsonl").to_str().unwrap()]);
+    let played: Value = serde_json::from_slice(&played.stdout).unwrap();
+    let project = &audit["projects"][0];
+    assert_eq!((&project["agent"], &project["project"]), (&json!("claude"), &json!("/repo")));
+    for key in ["tokens_direct", "tokens_ours", "turns", "net", "dearer"] {
+        assert_eq!(project[key], played["total"][key], "{key}");
+    }
+    assert!(project["tokens_ours"].as_u64() < project["tokens_direct"].as_u64());
+    assert_eq!(project["waste"]["repeated"], 1);
+    assert!(text(&home.run(&["audit", "claude"]).stdout).contains("were the same as before"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), transcript);
+    let unknown = home.run(&["audit", "cursor"]);
+    assert!(unknown.status.code() == Some(2) && text(&unknown.stderr).contains("known: claude, codex, gemini"));
+}
+
 /// A conversation with a wrapped server that is a shell script.
 struct Client {
     child: Child,
