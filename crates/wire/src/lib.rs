@@ -25,6 +25,7 @@ mod gemini;
 mod literal;
 mod openai_chat;
 mod openai_responses;
+mod prefix;
 mod protocol;
 mod request;
 mod scan;
@@ -35,6 +36,7 @@ mod usage;
 
 pub use dialect::{Dialect, ParseDialectError};
 pub use exchange::Exchange;
+pub use prefix::{Instruction, Piece, Place};
 pub use request::{Edit, Insertion, Message, Request, Role, Slot, SlotRole, Tools, parse, parse_at};
 pub use tool::NAME as TOOL_NAME;
 pub use turn::{Answer, Limits, Retrieval, Step, Turn};
