@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Say how a request, or the text of a handle, was treated and why
     Explain(ExplainArgs),
+    /// Say why one request was sent as it was: each decision, what its client changed, what the cache missed, and what that cost
+    Why(WhyArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
     /// Play a bundled session through the real proxy and a scripted provider; needs no key
@@ -255,6 +257,15 @@ pub(crate) struct ExplainArgs {
     /// A request id (the answer's x-headroom-id header), or a handle (hr_...): the first request that left its text out. A handle is
     /// looked for in all receipts, one after another
     pub(crate) what: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A request id: the x-headroom-id header of its answer
+    pub(crate) id: String,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

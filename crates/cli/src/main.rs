@@ -66,6 +66,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?),
+        Command::Why(args) => commands::why::run(&args, engine, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Config(_) => Ok(()),

@@ -6,10 +6,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use headroom_core::{ContentHash, Handle, Reason};
 use headroom_store::{Batch, Lineage, Rendering, Scope, Store, StoreError, StoredReceipt};
 use headroom_tokens::Tokenizer;
-use headroom_wire::{Exchange, Request, SlotRole};
+use headroom_wire::{Edit, Exchange, Insertion, Request, SlotRole};
 
 use crate::memo::Memo;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
+use crate::trace::{Observed, Seen, Traces};
 use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
@@ -32,6 +33,7 @@ struct Inner {
     /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
     /// before the client sees the message it belongs to.
     exchanges: Memo<Option<Exchange>>,
+    traces: Traces,
 }
 
 /// A request as it is to be sent.
@@ -43,6 +45,8 @@ pub struct Outbound {
     pub redeemable: bool,
     /// The receipt so far: everything but the provider's answer.
     pub receipt: Receipt,
+    /// What was seen of the request, to be asked when its bill has come; `None` where nothing was looked at.
+    pub observed: Option<Observed>,
 }
 
 /// Where a preparation may look.
@@ -75,7 +79,7 @@ impl Engine {
     pub fn with_compress(store: Store, compress: Compress) -> Self {
         let renderings = Memo::new(MEMO_BYTES);
         let exchanges = Memo::new(EXCHANGE_MEMO_BYTES);
-        Self { inner: Arc::new(Inner { store, compress, renderings, exchanges }) }
+        Self { inner: Arc::new(Inner { store, compress, renderings, exchanges, traces: Traces::new() }) }
     }
 
     /// The store behind it.
@@ -127,10 +131,18 @@ impl Engine {
         wanted: &dyn Fn() -> bool,
         started: Instant,
     ) -> Option<Outbound> {
-        if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
+        if policy.mode == Mode::Off {
             return Some(untouched(request, policy));
         }
         let digest = scope.digest();
+        // Of a conversation that the provider holds we do not see what its cache could hold.
+        let followed = request.is_understood() && !request.continues_elsewhere();
+        let seen = followed.then(|| self.inner.traces.see(digest, request, now_ms()));
+        if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
+            let mut outbound = untouched(request, policy);
+            self.observe(digest, seen, &mut outbound, &[], &[]);
+            return Some(outbound);
+        }
         let insertion = request.offer_tool();
         let lineages = plan::lineages(request);
         let late = || started.elapsed() > policy.deadline;
@@ -179,7 +191,25 @@ impl Engine {
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
         fill_slots(&mut receipt, request, &lineages, &plan);
-        Some(Outbound { body, redeemable: offered || request.has_retrieval_tool(), receipt })
+        let redeemable = offered || request.has_retrieval_tool();
+        let mut outbound = Outbound { body, redeemable, receipt, observed: None };
+        self.observe(digest, seen, &mut outbound, &edits, &insertions);
+        Some(outbound)
+    }
+
+    /// Remembers what is sent, and says in the receipt what the client changed of what it had sent before.
+    fn observe(
+        &self,
+        digest: Lineage,
+        seen: Option<Seen<'_>>,
+        outbound: &mut Outbound,
+        edits: &[Edit],
+        insertions: &[Insertion],
+    ) {
+        let Some(seen) = seen else { return };
+        let (drift, observed) = self.inner.traces.note(digest, seen, edits, insertions);
+        outbound.receipt.drift = drift;
+        outbound.observed = Some(observed);
     }
 
     /// What was sent before: from memory, and from the store for what memory does not have.
@@ -419,7 +449,8 @@ pub(crate) fn now_ms() -> u64 {
 
 /// The client's own bytes.
 fn untouched(request: &Request, policy: &Policy) -> Outbound {
-    Outbound { body: None, redeemable: request.has_retrieval_tool(), receipt: receipt_of(request, policy) }
+    let redeemable = request.has_retrieval_tool();
+    Outbound { body: None, redeemable, receipt: receipt_of(request, policy), observed: None }
 }
 
 /// Completes what is known only at the end.

@@ -32,6 +32,8 @@ mod policy;
 mod receipt;
 mod route;
 mod text;
+mod trace;
+mod volatile;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
 pub use engine::{Engine, Outbound};
@@ -39,5 +41,6 @@ pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Receipt, SlotReceipt, Usage};
+pub use receipt::{Drift, Miss, Receipt, SlotReceipt, Usage, Volatile};
 pub use text::{Level, TextResult, compress_text, compress_text_for};
+pub use trace::Observed;

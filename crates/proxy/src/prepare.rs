@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom::{Outbound, Policy, Receipt};
+use headroom::{Observed, Outbound, Policy, Receipt};
 use headroom_wire::{Dialect, Limits, Request, Turn, parse, parse_at};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -47,6 +47,8 @@ pub(crate) struct Prepared {
     pub(crate) turn: Turn,
     /// The record so far.
     pub(crate) receipt: Receipt,
+    /// Completes the record when the bill has come.
+    pub(crate) observed: Option<Observed>,
 }
 
 /// Why a request is passed as it came without a look at its texts.
@@ -201,7 +203,7 @@ impl Job {
 }
 
 fn prepared(request: Request, outbound: Outbound, raw: &Bytes) -> Prepared {
-    let Outbound { body, mut receipt, .. } = outbound;
+    let Outbound { body, mut receipt, observed, .. } = outbound;
     if !request.is_understood() {
         receipt.unread = Unread::NotUnderstood.code().to_owned();
     }
@@ -212,7 +214,7 @@ fn prepared(request: Request, outbound: Outbound, raw: &Bytes) -> Prepared {
     };
     let limits = receipt.tool_offered.then(Limits::default);
     let turn = Turn::new(request, body.clone(), limits);
-    Prepared { body, sent, changed, turn, receipt }
+    Prepared { body, sent, changed, turn, receipt, observed }
 }
 
 /// The request untouched, because preparing it failed.
@@ -225,7 +227,7 @@ fn failed(app: &App, dialect: Dialect, raw: &Bytes, why: Unread) -> Prepared {
 /// The request untouched.
 fn as_it_came(app: &App, dialect: Dialect, raw: &Bytes, why: Unread) -> Prepared {
     let (turn, receipt) = unread(app, dialect, raw.len() as u64, why);
-    Prepared { body: raw.clone(), sent: Sent::AsItCame, changed: None, turn, receipt }
+    Prepared { body: raw.clone(), sent: Sent::AsItCame, changed: None, turn, receipt, observed: None }
 }
 
 /// What follows, and what is recorded of, a request of so many bytes that is passed as it came.

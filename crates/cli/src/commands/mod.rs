@@ -12,4 +12,5 @@ pub(crate) mod proxy;
 pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod stats;
+pub(crate) mod why;
 pub(crate) mod wrap;

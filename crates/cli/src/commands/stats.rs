@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use headroom::Engine;
-use headroom::ledger::{Account, Ledger, Prices, Sums};
+use headroom::ledger::{Account, Ledger, Prices, Sums, Waste};
 use headroom_store::Scope;
 use serde::Serialize;
 
@@ -88,10 +88,21 @@ fn print_money(ledger: &Ledger) -> Result<(), CliError> {
             out::line(&format!("  {what} {name:25} {}", compared(money)))?;
         }
     }
+    for (cause, waste) in &ledger.misses {
+        out::line(&format!("  cache missed    {}", wasted(waste, &format!("by {cause}"))))?;
+    }
+    for (value, waste) in &ledger.volatile {
+        out::line(&format!("  changing value  {}", wasted(waste, value)))?;
+    }
     for (session, lost) in ledger.losing_sessions().into_iter().take(LOSING) {
         out::line(&format!("  cost more       ${lost:.4} in session {session}"))?;
     }
     Ok(())
+}
+
+/// `by client: 5000 tokens in 2 requests, $0.0173`
+fn wasted(waste: &Waste, name: &str) -> String {
+    format!("{name}: {} tokens in {} requests, ${:.4}", waste.tokens, waste.requests, waste.dollars)
 }
 
 /// `$1.20 instead of $8.40 (-85.7 %)`

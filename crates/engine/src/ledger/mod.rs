@@ -9,20 +9,22 @@
 //! Counts of tokens taken out are ours, and estimates for models whose tokenizer is not public; the receipt names the tokenizer.
 
 mod prices;
+mod why;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use prices::{Price, Prices, PricesError};
+pub use why::{Cost, Why};
 
-use crate::{Receipt, Usage};
+use crate::{Receipt, Usage, Volatile};
 
 /// Tokens of the retrieval tool's definition, rounded up over the dialects and tokenizers; a test counts them.
 const TOOL_TOKENS: u64 = 160;
 
 /// What one request, or many, cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Requests that were billed and whose model has a price.
     pub priced_requests: u64,
@@ -40,7 +42,7 @@ impl Account {
         let (usage, price) = (receipt.usage?, prices.of_model(&receipt.model)?);
         let cost = price.of(&usage);
         let rounds = price.of(&receipt.retrieval_usage);
-        let classes = Classes::of(&first_round(&usage, &receipt.retrieval_usage), price);
+        let classes = Classes::of(&usage.less(&receipt.retrieval_usage), price);
         let definition = if receipt.tool_offered { TOOL_TOKENS as f64 * classes.before } else { 0.0 };
         let taken_out: f64 = receipt
             .slots
@@ -52,6 +54,23 @@ impl Account {
             .sum();
         let overhead = rounds + definition;
         Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out, overhead })
+    }
+
+    /// Dollars that the tokens of a receipt's [`Miss`](crate::Miss) cost over what reading them from the cache would have.
+    pub fn of_miss(receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        Some(receipt.miss.as_ref()?.tokens() as f64 * Self::anew(receipt, prices)?)
+    }
+
+    /// Dollars that a value which changes on every request costs on each: what stands behind it is paid for like new text.
+    pub fn of_volatile(value: &Volatile, receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        Some(value.tokens_behind as f64 * Self::anew(receipt, prices)?)
+    }
+
+    /// Dollars by which a token of this request costs more as new text than from the cache.
+    fn anew(receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        let price = prices.of_model(&receipt.model)?;
+        let first = receipt.usage.unwrap_or_default().less(&receipt.retrieval_usage);
+        Some((Classes::of(&first, price).new - price.read / 1e6).max(0.0))
     }
 
     /// Dollars saved; negative when Headroom cost money.
@@ -91,17 +110,6 @@ impl Classes {
         };
         let before = if usage.cache_read_tokens > 0 { price.read } else { new };
         Self { before: before / 1e6, new: new / 1e6 }
-    }
-}
-
-/// What was billed before the first retrieval was answered.
-const fn first_round(all: &Usage, rounds: &Usage) -> Usage {
-    Usage {
-        input_tokens: all.input_tokens.saturating_sub(rounds.input_tokens),
-        cache_read_tokens: all.cache_read_tokens.saturating_sub(rounds.cache_read_tokens),
-        cache_write_tokens: all.cache_write_tokens.saturating_sub(rounds.cache_write_tokens),
-        cache_write_1h_tokens: all.cache_write_1h_tokens.saturating_sub(rounds.cache_write_1h_tokens),
-        output_tokens: all.output_tokens.saturating_sub(rounds.output_tokens),
     }
 }
 
@@ -146,6 +154,25 @@ impl Sums {
     }
 }
 
+/// What was billed anew, or what values that change cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Waste {
+    /// Requests.
+    pub requests: u64,
+    /// Tokens that could have been read from the cache.
+    pub tokens: u64,
+    /// Dollars over what reading them would have cost, where the model has a price.
+    pub dollars: f64,
+}
+
+impl Waste {
+    fn add(&mut self, tokens: u64, dollars: Option<f64>) {
+        self.requests += 1;
+        self.tokens += tokens;
+        self.dollars += dollars.unwrap_or_default();
+    }
+}
+
 /// The sums over some receipts, in all and by what people ask about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Ledger {
@@ -163,6 +190,10 @@ pub struct Ledger {
     pub by_compressor: BTreeMap<String, i64>,
     /// The same by the tool that the text came from.
     pub by_tool: BTreeMap<String, i64>,
+    /// What caches missed, by [cause](crate::Miss::cause).
+    pub misses: BTreeMap<String, Waste>,
+    /// What the first value that changes cost in each request, by place and kind: `instructions timestamp`.
+    pub volatile: BTreeMap<String, Waste>,
 }
 
 impl Ledger {
@@ -171,6 +202,7 @@ impl Ledger {
         let mut ledger = Self { prices_as_of: prices.as_of().to_owned(), ..Self::default() };
         for receipt in receipts {
             ledger.add(receipt, Account::of(receipt, prices).as_ref());
+            ledger.add_waste(receipt, prices);
         }
         ledger
     }
@@ -186,6 +218,21 @@ impl Ledger {
             let tokens = 0_i64.saturating_add_unsigned(slot.tokens_before).saturating_sub_unsigned(slot.tokens_after);
             *self.by_compressor.entry(slot.compressor.clone()).or_default() += tokens;
             *self.by_tool.entry(slot.tool.clone()).or_default() += tokens;
+        }
+    }
+
+    fn add_waste(&mut self, receipt: &Receipt, prices: &Prices) {
+        if let Some(miss) = &receipt.miss {
+            let dollars = Account::of_miss(receipt, prices);
+            self.misses.entry(miss.cause.clone()).or_default().add(miss.tokens(), dollars);
+        }
+        // Those behind the first one would only begin to cost once it is gone.
+        if let Some(first) = receipt.drift.volatile.iter().min_by_key(|value| value.offset) {
+            // A message's number says nothing about other conversations, and names must stay few.
+            let place = first.place.split(' ').next().unwrap_or_default();
+            let name = format!("{place} {}", first.kind);
+            let dollars = Account::of_volatile(first, receipt, prices);
+            self.volatile.entry(name).or_default().add(first.tokens_behind, dollars);
         }
     }
 
