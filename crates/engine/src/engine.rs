@@ -1,17 +1,21 @@
 //! The engine: recall, plan, commit; and the store behind them.
 
+mod align;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use headroom_core::{ContentHash, Handle, Reason};
 use headroom_store::{Batch, Lineage, Rendering, Scope, Store, StoreError, StoredReceipt};
 use headroom_tokens::Tokenizer;
-use headroom_wire::{Edit, Exchange, Insertion, Request, SlotRole};
+use headroom_wire::{Edit, Exchange, Insertion, Request, Role, SlotRole};
 
+use self::align::{Head, Heads, Kept};
+use crate::align::Stable;
 use crate::memo::Memo;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
 use crate::trace::{Observed, Seen, Traces};
-use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
+use crate::{Align, Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
 const MEMO_BYTES: usize = 16 << 20;
@@ -34,6 +38,7 @@ struct Inner {
     /// before the client sees the message it belongs to.
     exchanges: Memo<Option<Exchange>>,
     traces: Traces,
+    heads: Heads,
 }
 
 /// A request as it is to be sent.
@@ -48,6 +53,9 @@ pub struct Outbound {
     /// What was seen of the request, to be asked when its bill has come; `None` where nothing was looked at.
     pub observed: Option<Observed>,
 }
+
+/// Markers are added to a conversation that has this many bytes: providers cache from 1,024 tokens on.
+const CACHEABLE_BYTES: usize = 6_000;
 
 /// Where a preparation may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +87,16 @@ impl Engine {
     pub fn with_compress(store: Store, compress: Compress) -> Self {
         let renderings = Memo::new(MEMO_BYTES);
         let exchanges = Memo::new(EXCHANGE_MEMO_BYTES);
-        Self { inner: Arc::new(Inner { store, compress, renderings, exchanges, traces: Traces::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                compress,
+                renderings,
+                exchanges,
+                traces: Traces::new(),
+                heads: Heads::new(),
+            }),
+        }
     }
 
     /// The store behind it.
@@ -140,11 +157,13 @@ impl Engine {
         let seen = followed.then(|| self.inner.traces.see(digest, request, now_ms()));
         if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
             let mut outbound = untouched(request, policy);
-            self.observe(digest, seen, &mut outbound, &[], &[]);
+            self.observe(digest, seen, &mut outbound, &[], &[], None);
             return Some(outbound);
         }
         let insertion = request.offer_tool();
-        let lineages = plan::lineages(request);
+        let mut head = self.head(reach, scope, digest, seen.as_ref(), policy)?;
+        let tools = Self::tools_as_sent(request, &head);
+        let lineages = plan::lineages(request, tools);
         let late = || started.elapsed() > policy.deadline;
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
@@ -154,7 +173,10 @@ impl Engine {
                 self.memorize(digest, &mut plan);
                 plan
             }
-            Recalled::Known(known) if known.is_refused() => plan::as_it_came(request, Reason::Refused),
+            Recalled::Known(known) if known.is_refused() => {
+                head = Head::Refused;
+                plan::as_it_came(request, Reason::Refused)
+            }
             Recalled::Known(known) => {
                 if reach == Reach::Memory && !known.has_all(lineages.recorded(request, insertion.is_some())) {
                     return None;
@@ -172,29 +194,73 @@ impl Engine {
                 .plan(offerable, &late)
             }
         };
-        if !plan.fresh.is_empty() {
-            if !wanted() {
-                plan.give_up(Reason::Deadline);
-            }
-            self.commit(scope, digest, &lineages, &mut plan);
+        if let Head::Kept(kept) = &mut head {
+            self.notes(reach, scope, digest, request, &lineages, kept)?;
         }
+        self.settle_on(scope, digest, &lineages, &mut plan, &mut head, wanted);
         let offer = insertion.filter(|_| plan.offer);
         let offered = offer.is_some();
-        let mut insertions: Vec<_> = offer.into_iter().collect();
+        let mut own: Vec<_> = offer.into_iter().collect();
         // A history that the provider holds has our calls in it, whether or not the model can make more of them.
         if offered || request.continues_elsewhere() {
-            insertions.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
+            own.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
         }
-        let edits = plan.edits();
-        let changes = !edits.is_empty() || !insertions.is_empty();
-        let body = changes.then(|| request.splice(&edits, &insertions));
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
+        let mut edits = plan.edits();
+        let mut insertions = own.clone();
+        if let Some(kept) = head.kept() {
+            edits.extend(kept.edits(&lineages));
+            // A list of tools that is put in the place of the client's has ours in it.
+            insertions.drain(..usize::from(offered && kept.fit.tools));
+            insertions.extend(kept.insertions(request, offered));
+            receipt.aligned = kept.receipt(request);
+        }
+        let breakpoints = Self::breakpoints(request, &head, policy);
+        receipt.aligned.breakpoints = breakpoints.len() as u64;
+        insertions.extend(breakpoints);
+        let changes = !edits.is_empty() || !insertions.is_empty();
+        let body = changes.then(|| request.splice(&edits, &insertions));
         fill_slots(&mut receipt, request, &lineages, &plan);
         let redeemable = offered || request.has_retrieval_tool();
         let mut outbound = Outbound { body, redeemable, receipt, observed: None };
-        self.observe(digest, seen, &mut outbound, &edits, &insertions);
+        let stable = head.kept().map(|kept| &*kept.stable);
+        self.observe(digest, seen, &mut outbound, &edits, &own, stable);
         Some(outbound)
+    }
+
+    /// Records what was decided now, if it is still wanted. What cannot be recorded is not sent.
+    fn settle_on(
+        &self,
+        scope: &Scope,
+        digest: Lineage,
+        lineages: &Lineages<'_>,
+        plan: &mut Plan,
+        head: &mut Head,
+        wanted: &dyn Fn() -> bool,
+    ) {
+        let kept = head.kept();
+        if plan.fresh.is_empty() && kept.is_none_or(|kept| kept.to_record().next().is_none()) {
+            return;
+        }
+        if !wanted() {
+            // The client's own bytes have been sent.
+            plan.give_up(Reason::Deadline);
+            *head = Head::AsItCame;
+            self.commit(scope, digest, lineages, plan, None);
+        } else if !self.commit(scope, digest, lineages, plan, kept) && kept.is_some_and(Kept::begins) {
+            *head = Head::AsItCame;
+        } else if let Some(kept) = kept {
+            self.memorize_head(digest, kept);
+        }
+    }
+
+    /// Cache markers for a conversation that goes on and has none. The first request gets none: it may be the only one, and to write costs more
+    /// than to read anew.
+    fn breakpoints(request: &Request, head: &Head, policy: &Policy) -> Vec<Insertion> {
+        let goes_on = request.messages().iter().any(|message| message.role() == Role::Assistant);
+        let wanted = policy.breakpoints && policy.align == Align::Auto && !matches!(head, Head::Refused);
+        if wanted && goes_on && request.body().len() >= CACHEABLE_BYTES { request.breakpoints() } else { Vec::new() }
     }
 
     /// Remembers what is sent, and says in the receipt what the client changed of what it had sent before.
@@ -205,9 +271,13 @@ impl Engine {
         outbound: &mut Outbound,
         edits: &[Edit],
         insertions: &[Insertion],
+        stable: Option<&Stable>,
     ) {
         let Some(seen) = seen else { return };
-        let (drift, observed) = self.inner.traces.note(digest, seen, edits, insertions);
+        if stable.is_none() {
+            self.remember_head(digest, &seen);
+        }
+        let (drift, observed) = self.inner.traces.note(digest, seen, edits, insertions, stable);
         outbound.receipt.drift = drift;
         outbound.observed = Some(observed);
     }
@@ -257,8 +327,16 @@ impl Engine {
         }
     }
 
-    /// Keeps the originals and renderings of a plan. After this, either they can be read back, or the plan has no fresh edits.
-    fn commit(&self, scope: &Scope, digest: Lineage, lineages: &Lineages<'_>, plan: &mut Plan) {
+    /// Keeps the originals and renderings of a plan, and what is to be recorded of the head. After this, either they can be read back, or the
+    /// plan has no fresh edits. Says whether they can.
+    fn commit(
+        &self,
+        scope: &Scope,
+        digest: Lineage,
+        lineages: &Lineages<'_>,
+        plan: &mut Plan,
+        head: Option<&Kept>,
+    ) -> bool {
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
         for original in std::mem::take(&mut plan.originals) {
@@ -267,7 +345,11 @@ impl Engine {
         for (lineage, rendering) in &plan.fresh {
             batch.render(*lineage, Rendering::clone(rendering));
         }
-        if let Err(error) = self.store().write(scope, batch) {
+        for (lineage, rendering, instead) in head.into_iter().flat_map(Kept::to_record) {
+            if instead { batch.supersede(lineage, rendering) } else { batch.render(lineage, rendering) }
+        }
+        let written = self.store().write(scope, batch);
+        if let Err(error) = &written {
             tracing::warn!(%error, "the store could not keep this request's originals; it is sent as it came");
             plan.give_up(Reason::StoreFailed);
             if error.is_about_originals() {
@@ -277,6 +359,7 @@ impl Engine {
         }
         // Also when the store failed: what is sent now must be sent again on the next turn.
         self.memorize(digest, plan);
+        written.is_ok()
     }
 
     /// Records the decisions of a plan that has been given up.
@@ -301,15 +384,21 @@ impl Engine {
     /// Remembers that the provider refused this request as it was changed and took it as it came: its conversation is sent as it
     /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. Blocks on the store.
     pub fn refused(&self, scope: &Scope, request: &Request) {
-        let lineages = plan::lineages(request);
+        let digest = scope.digest();
+        let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+        let lineages = plan::lineages(request, tools);
         let offerable = request.offer_tool().is_some();
-        let Some((_, lineage)) = lineages.recorded(request, offerable).last() else { return };
-        let rendering = Rendering::kept(Reason::Refused);
-        // Memory first: the client's next turn must not wait for the store to be treated right.
-        self.inner.renderings.replace(scope.digest(), lineage, Arc::new(rendering.clone()), 0);
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
-        batch.supersede(lineage, rendering);
+        // Memory first: the client's next turn must not wait for the store to be treated right.
+        if let Some((key, rendering)) = self.give_head_up(digest, request) {
+            batch.supersede(key, rendering);
+        }
+        if let Some((_, lineage)) = lineages.recorded(request, offerable).last() {
+            let rendering = Rendering::kept(Reason::Refused);
+            self.inner.renderings.replace(digest, lineage, Arc::new(rendering.clone()), 0);
+            batch.supersede(lineage, rendering);
+        }
         if let Err(error) = self.store().write(scope, batch) {
             tracing::warn!(%error, "a refusal could not be recorded; it is remembered until this process ends");
         }

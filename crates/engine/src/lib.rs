@@ -22,6 +22,7 @@
 //! }
 //! ```
 
+mod align;
 mod answer;
 mod engine;
 mod hints;
@@ -40,7 +41,7 @@ pub use engine::{Engine, Outbound};
 pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
-pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Drift, Miss, Receipt, SlotReceipt, Usage, Volatile};
+pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
+pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, Usage, Volatile};
 pub use text::{Level, TextResult, compress_text, compress_text_for};
 pub use trace::Observed;

@@ -110,8 +110,9 @@ impl Lineages<'_> {
 
 /// Everything that may shape a rendering goes into its lineage: dialect, tools, the slot's text and what the call says about it,
 /// and so for each slot before.
-pub(crate) fn lineages(request: &Request) -> Lineages<'_> {
-    let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+///
+/// `tools` are the client's as they are sent; they can differ from those of this body in order and spacing.
+pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8]) -> Lineages<'r> {
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
     let mut conversation = lineage;
     let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();

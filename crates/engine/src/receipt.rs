@@ -58,6 +58,9 @@ pub struct Receipt {
     /// What the client changed of its conversation's earlier requests.
     #[serde(default)]
     pub drift: Drift,
+    /// What was done about it.
+    #[serde(default)]
+    pub aligned: Aligned,
     /// What the provider should have had in its cache and billed anew; `None` when there was no such thing, and when it is not known.
     #[serde(default)]
     pub miss: Option<Miss>,
@@ -82,6 +85,21 @@ pub struct Drift {
     pub volatile: Vec<Volatile>,
     /// Requests a day, at the rate at which this conversation makes them; 0 with fewer than two.
     pub requests_per_day: u64,
+}
+
+/// What was done so that a provider's cache could hold the start of a request although its client changes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aligned {
+    /// Values of the instructions that were sent as they were first seen, and said anew at the end of the newest turn.
+    pub values: u64,
+    /// Whether the tools were sent in the order and spacing in which they were first seen.
+    pub tools: bool,
+    /// Tokens of what earlier turns say about changed values.
+    pub note_tokens: u64,
+    /// Tokens of what the newest turn says about them.
+    pub new_note_tokens: u64,
+    /// Cache markers added.
+    pub breakpoints: u64,
 }
 
 /// A value that changes from request to request where a cache would hold it.

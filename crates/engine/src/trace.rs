@@ -7,8 +7,9 @@
 use std::sync::{Arc, OnceLock};
 
 use headroom_store::Lineage;
-use headroom_wire::{Dialect, Edit, Insertion, Piece, Place, Request};
+use headroom_wire::{Dialect, Edit, Insertion, Piece, Place, Request, Role};
 
+use crate::align::Stable;
 use crate::memo::Memo;
 use crate::receipt::{Drift, Miss, Volatile};
 use crate::{Receipt, Usage, volatile};
@@ -53,6 +54,12 @@ pub(crate) struct Trace {
     first_ms: u64,
     requests: u64,
     model: String,
+    /// Under what its conversation is known, with these tools.
+    conversation: Option<Lineage>,
+    /// What stood in its tools and instructions.
+    head: Lineage,
+    /// It differed from the request before it by numbers in the instructions alone.
+    counted: bool,
     pieces: Vec<Traced>,
     /// Its receipt's id, once there is one, and what was billed for it before anything was retrieved.
     outcome: OnceLock<(String, Option<Usage>)>,
@@ -71,6 +78,7 @@ struct Traced {
 /// A request as it is looked at on its way in.
 pub(crate) struct Seen<'r> {
     request: &'r Request,
+    head: Lineage,
     at_ms: u64,
     keys: Keys,
     pieces: Vec<Piece>,
@@ -95,6 +103,8 @@ struct Keys {
     whole: Vec<Lineage>,
     /// The same whatever the tools.
     spoken: Vec<Lineage>,
+    /// By the names of the tools and the number of instructions.
+    agent: Lineage,
 }
 
 impl Keys {
@@ -106,13 +116,55 @@ impl Keys {
         names.sort_unstable();
         let mut whole = root.then(names.join("\n").as_bytes());
         let mut spoken = root;
-        let mut keys = Self { whole: Vec::new(), spoken: Vec::new() };
+        let texts = request.instructions().len().to_le_bytes();
+        let agent = Lineage::root(request.dialect().name().as_bytes()).then(names.join("\n").as_bytes()).then(&texts);
+        let mut keys = Self { whole: Vec::new(), spoken: Vec::new(), agent };
         for piece in pieces.iter().filter(|piece| matches!(piece.place, Place::Message(_))) {
             (whole, spoken) = (whole.then(&piece.digest), spoken.then(&piece.digest));
             keys.whole.push(whole);
             keys.spoken.push(spoken);
         }
         keys
+    }
+}
+
+impl<'r> Seen<'r> {
+    pub(crate) fn request(&self) -> &'r Request {
+        self.request
+    }
+
+    /// Under what its conversation is known; `None` without messages.
+    pub(crate) fn conversation(&self) -> Option<Lineage> {
+        self.keys.whole.first().copied()
+    }
+
+    /// What stands in its tools and instructions.
+    pub(crate) fn head(&self) -> Lineage {
+        self.head
+    }
+
+    /// Bytes of its tools and instructions.
+    pub(crate) fn head_bytes(&self) -> u64 {
+        let head = self.pieces.iter().filter(|piece| !matches!(piece.place, Place::Message(_)));
+        head.map(|piece| piece.span.len() as u64).sum()
+    }
+
+    /// Under what its agent is known.
+    pub(crate) fn agent(&self) -> Lineage {
+        self.keys.agent
+    }
+
+    /// Whether nothing earlier of its conversation is known, and the model has not spoken in it.
+    pub(crate) fn is_first(&self) -> bool {
+        let speaks = |message: &headroom_wire::Message| message.role() == Role::Assistant;
+        self.before.is_none() && !self.request.messages().iter().any(speaks)
+    }
+
+    /// Of the request before it in its conversation: what stood in its tools and instructions, how many bytes a cache could hold of it, and
+    /// whether it differed from the one before by numbers alone.
+    pub(crate) fn earlier_head(&self) -> Option<(Lineage, u64, bool)> {
+        let before = self.before.as_ref().filter(|before| before.conversation == self.conversation())?;
+        Some((before.head, before.pieces.iter().map(|piece| u64::from(piece.bytes)).sum(), before.counted))
     }
 }
 
@@ -134,7 +186,8 @@ impl Traces {
             let begun = self.traces.get(scope, keys.whole.first()?.then(b"begun"))?;
             shares_most(&begun, &pieces).then_some(begun)
         });
-        Seen { request, at_ms, keys, pieces, before }
+        let head = head_of(request, &pieces);
+        Seen { request, head, at_ms, keys, pieces, before }
     }
 
     /// Remembers a request as it is sent, and says what its client changed.
@@ -144,9 +197,10 @@ impl Traces {
         seen: Seen<'_>,
         edits: &[Edit],
         insertions: &[Insertion],
+        stable: Option<&Stable>,
     ) -> (Drift, Observed) {
-        let Seen { request, at_ms, keys, pieces, before } = seen;
-        let sent = as_sent(request, &pieces, edits, insertions);
+        let Seen { request, head, at_ms, keys, pieces, before } = seen;
+        let sent = as_sent(request, &pieces, edits, insertions, stable);
         let traced = pieces.iter().zip(&sent).map(|(piece, sent)| Traced {
             place: piece.place,
             came: piece.digest,
@@ -154,15 +208,21 @@ impl Traces {
             bytes: u32::try_from(piece.span.len()).unwrap_or(u32::MAX),
             blocks: u32::try_from(piece.blocks).unwrap_or(u32::MAX),
         });
-        let now = Arc::new(Trace {
+        let mut now = Trace {
             at_ms,
             first_ms: before.as_ref().map_or(at_ms, |before| before.first_ms),
             requests: before.as_ref().map_or(0, |before| before.requests) + 1,
             model: request.model().unwrap_or_default().to_owned(),
+            conversation: keys.whole.first().copied(),
+            head,
+            counted: false,
             pieces: traced.collect(),
             outcome: OnceLock::new(),
-        });
+        };
         let drift = before.as_ref().map(|before| self.drift(scope, request, &pieces, before, &now)).unwrap_or_default();
+        let number = |value: &Volatile| value.kind == "number" && value.place == "instructions";
+        now.counted = !drift.volatile.is_empty() && drift.volatile.iter().all(number);
+        let now = Arc::new(now);
         let moved = before.as_ref().and_then(|before| moved(before, &now, &drift, &pieces));
         self.keep_texts(scope, request, &pieces, before.as_deref());
         let weight = now.pieces.len() * size_of::<Traced>();
@@ -258,6 +318,13 @@ impl Traces {
     }
 }
 
+/// What stands in tools and instructions, byte for byte.
+fn head_of(request: &Request, pieces: &[Piece]) -> Lineage {
+    let list = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+    let instructions = pieces.iter().filter(|piece| matches!(piece.place, Place::Instructions(_)));
+    instructions.fold(Lineage::root(list), |head, piece| head.then(&piece.digest))
+}
+
 /// Whether most of an earlier request's messages are still there, and more besides: its client changed its history.
 fn shares_most(before: &Trace, pieces: &[Piece]) -> bool {
     let message = |place: &Place| matches!(place, Place::Message(_));
@@ -268,32 +335,48 @@ fn shares_most(before: &Trace, pieces: &[Piece]) -> bool {
     was.len() > 1 && is.len() >= was.len() && still * 2 > was.len()
 }
 
-/// What each piece is sent as: its digest, and whatever changes it.
-fn as_sent(request: &Request, pieces: &[Piece], edits: &[Edit], insertions: &[Insertion]) -> Vec<[u8; 16]> {
+/// What each piece is sent as: its digest, and whatever changes it. `stable` are the tools and instructions that are sent instead of the
+/// client's.
+fn as_sent(
+    request: &Request,
+    pieces: &[Piece],
+    edits: &[Edit],
+    insertions: &[Insertion],
+    stable: Option<&Stable>,
+) -> Vec<[u8; 16]> {
     let mut sent: Vec<[u8; 16]> = pieces.iter().map(|piece| piece.digest).collect();
+    let replaced = stable.map(|stable| {
+        let list = stable.tools.as_ref().map_or("", |(list, _)| list.as_str());
+        (Request::tool_digests(list), &stable.instructions)
+    });
+    if let Some((tools, instructions)) = &replaced {
+        for (piece, sent) in pieces.iter().zip(&mut sent) {
+            match piece.place {
+                Place::Tool(index) => *sent = tools.get(index).copied().unwrap_or(piece.digest),
+                Place::Instructions(index) => *sent = Request::digest_of_text(&instructions[index]),
+                Place::Message(_) => {}
+            }
+        }
+    }
     let starts: Vec<usize> = pieces.iter().map(|piece| piece.span.start).collect();
     let sorted = starts.is_sorted();
-    let mut change = |offset: usize, from: usize, to: usize, text: &str| {
+    let mut change = |offset: usize, link: String| {
         // Pieces stand in the provider's order, which need not be that of the body.
         let at = match sorted {
             true => starts.partition_point(|start| *start <= offset).checked_sub(1),
             false => (0..starts.len()).filter(|at| starts[*at] <= offset).max_by_key(|at| starts[*at]),
         };
         if let Some(at) = at {
-            let base = starts[at];
-            let link = format!("{}-{}:{text}", from.saturating_sub(base), to.saturating_sub(base));
             sent[at] = *Lineage::from_bytes(sent[at]).then(link.as_bytes()).as_bytes();
         }
     };
     for edit in edits {
         if let Some(slot) = request.slots().get(edit.slot) {
-            let start = slot.span().start;
-            change(start, start + edit.range.start, start + edit.range.end, &edit.replacement);
+            change(slot.span().start, format!("{:?}:{}", edit.range, edit.replacement));
         }
     }
     for insertion in insertions {
-        let range = insertion.range();
-        change(range.start, range.start, range.end, insertion.text());
+        change(insertion.range().start, insertion.text().to_owned());
     }
     sent
 }

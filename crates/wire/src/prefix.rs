@@ -96,7 +96,7 @@ impl Request {
         let instructions = self.instructions().iter().enumerate().map(|(index, text)| Piece {
             place: Place::Instructions(index),
             span: text.span(),
-            digest: short(blake3::hash(&self.body()[text.span()])),
+            digest: Self::digest_of_text(text.text()),
             blocks: 1,
         });
         pieces.extend(instructions);
@@ -151,7 +151,12 @@ impl Request {
         }
         let mut digests: Vec<_> = self.tool_nodes().into_iter().map(|tool| digest(document, tool)).collect();
         digests.sort_unstable();
-        Some(short(blake3::hash(digests.as_flattened())))
+        Some(Self::digest_of_tools(&digests))
+    }
+
+    /// [`tools_digest`](Self::tools_digest) of tools with these digests, which are sorted.
+    pub fn digest_of_tools(sorted: &[[u8; 16]]) -> [u8; 16] {
+        short(blake3::hash(sorted.as_flattened()))
     }
 
     /// Puts other text into instructions: for each text its index, the range in the decoded text, and what stands there instead. What
@@ -185,6 +190,33 @@ impl Request {
         Some(Insertion { range: span, text })
     }
 
+    /// The digest of a text of [`instructions`](Self::instructions), as [`pieces`](Self::pieces) would give it.
+    pub fn digest_of_text(text: &str) -> [u8; 16] {
+        short(blake3::hash(text.as_bytes()))
+    }
+
+    /// The digests of the tools in a list, as [`pieces`](Self::pieces) would give them.
+    pub fn tool_digests(list: &str) -> Vec<[u8; 16]> {
+        let Some(document) = Document::parse(list.to_owned().into()) else { return Vec::new() };
+        let tools = document.root().into_iter().flat_map(|root| document.elements(root));
+        tools.map(|tool| digest(&document, tool)).collect()
+    }
+
+    /// Cache markers for a request that has none, at most three: on the last text of the instructions, which holds the tools as well, and on the
+    /// last content of the newest user message. Nothing where the dialect has no markers or the client sets its own.
+    pub fn breakpoints(&self) -> Vec<Insertion> {
+        if self.dialect() != Dialect::AnthropicMessages || self.has_cache_markers() {
+            return Vec::new();
+        }
+        let Some(document) = self.document() else { return Vec::new() };
+        let newest = self.messages().iter().rfind(|message| message.role == Role::User);
+        let contents = [
+            self.dialect().protocol().instructions(document),
+            newest.and_then(|message| self.dialect().protocol().content(document, message.node)),
+        ];
+        contents.into_iter().flatten().flat_map(|content| mark(document, content)).collect()
+    }
+
     fn tool_nodes(&self) -> Vec<Id> {
         let nodes = || {
             let document = self.document()?;
@@ -201,6 +233,32 @@ impl Request {
         document.markers(&span, CACHE_CONTROL)
     }
 }
+
+/// A cache marker on the last part of a content. A text alone becomes a list with one part; empty texts may not be marked.
+fn mark(document: &Document, content: Id) -> Vec<Insertion> {
+    let span = document.span(content);
+    let blank = |text: Id| document.string(text).is_none_or(|text| text.trim().is_empty());
+    if document.is_string(content) {
+        if blank(content) {
+            return Vec::new();
+        }
+        return vec![
+            Insertion::at(span.start, "[{\"type\":\"text\",\"text\":".to_owned()),
+            Insertion::at(span.end, format!("{MARKER}}}]")),
+        ];
+    }
+    let Some(last) = document.elements(content).last() else { return Vec::new() };
+    let markable = match document.string_field(last, "type").as_deref() {
+        Some("text") => document.field(last, "text").is_some_and(|text| !blank(text)),
+        Some("tool_result" | "image" | "document") => true,
+        _ => false,
+    };
+    let end = document.span(last).end;
+    if markable { vec![Insertion::at(end - 1, MARKER.to_owned())] } else { Vec::new() }
+}
+
+/// What follows the members of a part to mark it.
+const MARKER: &str = ",\"cache_control\":{\"type\":\"ephemeral\"}";
 
 /// What a provider reads in a value.
 fn digest(document: &Document, node: Id) -> [u8; 16] {
@@ -330,6 +388,35 @@ mod tests {
             let changed = request.replace_in_instructions(&[(0, 0..3, "\"then\"".to_owned())]);
             let sent = String::from_utf8(request.splice(&[], &changed)).unwrap();
             assert_eq!(sent, body.replace("now", "\\\"then\\\""));
+        }
+    }
+
+    /// T026, T028: never more than four, and none where the client has set one.
+    #[test]
+    fn markers_are_added_where_there_are_none() {
+        let marked = |system: &str, messages: &str| {
+            let request = anthropic(system, messages);
+            let sent = String::from_utf8(request.splice(&[], &request.breakpoints())).unwrap();
+            assert_eq!(digests(&request)[2..], digests(&parse(Dialect::AnthropicMessages, sent.clone()))[2..]);
+            serde_json::from_str::<serde_json::Value>(&sent).unwrap()
+        };
+        let body = marked(
+            "\"be brief\"",
+            r#"{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"}]}"#,
+        );
+        let marker = serde_json::json!({"type": "ephemeral"});
+        assert_eq!(body["system"], serde_json::json!([{"type": "text", "text": "be brief", "cache_control": marker}]));
+        assert_eq!(body["messages"][2]["content"][0]["cache_control"], marker);
+        assert_eq!(body.to_string().matches("cache_control").count(), 2);
+        for (system, messages) in [
+            (
+                r#"[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}]"#,
+                r#"{"role":"user","content":"q"}"#,
+            ),
+            ("\" \"", r#"{"role":"user","content":""}"#),
+            ("[]", r#"{"role":"user","content":[{"type":"text","text":""}]}"#),
+        ] {
+            assert!(anthropic(system, messages).breakpoints().is_empty(), "{system} {messages}");
         }
     }
 
