@@ -138,25 +138,45 @@ impl Fit {
 
     /// What is to be said at the end of the newest turn; empty for nothing. `earlier` are the notes of the turns before, in order.
     pub(crate) fn note(&self, earlier: &[&str]) -> String {
-        let full: Vec<String> = self.values.iter().map(|(was, is)| format!("\"{was}\" is now \"{is}\"")).collect();
-        let full = format!("\n[In the instructions {}]", full.join(", "));
-        let mut said = earlier.iter().filter(|note| !note.is_empty());
+        let said: Vec<&str> = earlier.iter().copied().filter(|note| !note.is_empty()).collect();
+        let Some(last) = said.last() else { return self.full() };
+        if self.values.is_empty() {
+            return if *last == AS_WRITTEN { String::new() } else { AS_WRITTEN.to_owned() };
+        }
         let short = match self.values.as_slice() {
             // Once it has been said which value is meant, the new one is enough.
-            [(was, is)] if said.clone().any(|note| note.contains(&format!("\"{was}\" is now"))) => {
-                Some(format!("\n[now {is}]"))
+            [(was, is)] if said.iter().any(|note| note.starts_with(&opening(was))) => {
+                format!("\n[now {}]", news(was, is))
             }
-            _ => None,
+            _ => self.full(),
         };
-        let last = said.next_back();
-        match (last, self.values.is_empty()) {
-            (None, true) => String::new(),
-            (Some(last), true) if *last == AS_WRITTEN => String::new(),
-            (Some(_), true) => AS_WRITTEN.to_owned(),
-            (Some(last), false) if **last == full || Some(*last) == short.as_deref() => String::new(),
-            _ => short.unwrap_or(full),
-        }
+        if *last == short || *last == self.full() { String::new() } else { short }
     }
+
+    /// Which values are meant, and what they are now; empty where nothing differs.
+    fn full(&self) -> String {
+        let Some(((was, is), others)) = self.values.split_first() else { return String::new() };
+        let mut note = format!("{}{}", opening(was), news(was, is));
+        for (was, is) in others {
+            note.push_str(&format!(", {was} is now {}", news(was, is)));
+        }
+        note.push(']');
+        note
+    }
+}
+
+/// How a note begins that says which value is meant.
+fn opening(was: &str) -> String {
+    format!("\n[in the instructions {was} is now ")
+}
+
+/// What is new in a value: of a time on the same day in the same zone only the time.
+fn news<'v>(was: &str, is: &'v str) -> &'v str {
+    let day = |value: &str| value.find(['T', ' ']).filter(|at| value[..*at].matches('-').count() == 2);
+    let Some(at) = day(is).filter(|at| was.get(..=*at) == is.get(..=*at)) else { return is };
+    let time = &is[at + 1..];
+    let zone = time.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ':' | '.' | ','));
+    if was.ends_with(zone) && !time.is_empty() { &time[..time.len() - zone.len()] } else { time }
 }
 
 /// What is said when values are again what the instructions say.
@@ -243,7 +263,7 @@ mod tests {
         let stable = Stable::of(&request("At 10:00:01.", "[]"));
         let fit = |clock: &str| stable.fit(&request(&format!("At {clock}."), "[]")).unwrap();
         let first = fit("10:05:00").note(&[]);
-        assert_eq!(first, "\n[In the instructions \"10:00:01\" is now \"10:05:00\"]");
+        assert_eq!(first, "\n[in the instructions 10:00:01 is now 10:05:00]");
         assert_eq!(fit("10:05:00").note(&["", &first]), "");
         let second = fit("10:06:00").note(&[&first]);
         assert_eq!(second, "\n[now 10:06:00]");
@@ -254,6 +274,21 @@ mod tests {
         assert_eq!(again, AS_WRITTEN);
         assert_eq!(fit("10:00:01").note(&[&first, &again]), "");
         assert_eq!(fit("10:05:00").note(&[&first, &again]), "\n[now 10:05:00]");
+    }
+
+    #[test]
+    fn of_a_time_on_the_same_day_the_time_is_said() {
+        for (was, is, new) in [
+            ("2026-11-23T10:00:01Z", "2026-11-23T10:05:02Z", "10:05:02"),
+            ("2026-11-23 10:00:01.5 +01:00", "2026-11-23 10:05:02.7 +01:00", "10:05:02.7"),
+            ("2026-11-23T10:00:01Z", "2026-11-23T10:05:02+01:00", "10:05:02+01:00"),
+            ("2026-11-23T10:00:01Z", "2026-11-24T10:05:02Z", "2026-11-24T10:05:02Z"),
+            ("2026-11-23", "2026-11-24", "2026-11-24"),
+            ("10:00", "10:05", "10:05"),
+            ("8f3k2m9x7qw3", "8f3k2m9x7qw4", "8f3k2m9x7qw4"),
+        ] {
+            assert_eq!(news(was, is), new);
+        }
     }
 
     #[test]

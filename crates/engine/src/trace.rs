@@ -128,6 +128,29 @@ impl Keys {
     }
 }
 
+impl Trace {
+    /// What stood in its tools and instructions.
+    pub(crate) fn head(&self) -> Lineage {
+        self.head
+    }
+
+    /// Whether it differed from the request before it by numbers in the instructions alone.
+    pub(crate) fn counted(&self) -> bool {
+        self.counted
+    }
+
+    /// Bytes that a cache could hold of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| u64::from(piece.bytes)).sum()
+    }
+
+    /// Whether the provider holds it, as far as its bill says; `None` while that has not come.
+    pub(crate) fn is_cached(&self, dialect: Dialect) -> Option<bool> {
+        let (_, usage) = self.outcome.get()?;
+        usage.map(|usage| cacheable(dialect, &usage) >= CACHE_FROM)
+    }
+}
+
 impl<'r> Seen<'r> {
     pub(crate) fn request(&self) -> &'r Request {
         self.request
@@ -160,11 +183,9 @@ impl<'r> Seen<'r> {
         self.before.is_none() && !self.request.messages().iter().any(speaks)
     }
 
-    /// Of the request before it in its conversation: what stood in its tools and instructions, how many bytes a cache could hold of it, and
-    /// whether it differed from the one before by numbers alone.
-    pub(crate) fn earlier_head(&self) -> Option<(Lineage, u64, bool)> {
-        let before = self.before.as_ref().filter(|before| before.conversation == self.conversation())?;
-        Some((before.head, before.pieces.iter().map(|piece| u64::from(piece.bytes)).sum(), before.counted))
+    /// The request before it in its conversation.
+    pub(crate) fn earlier(&self) -> Option<&Trace> {
+        self.before.as_deref().filter(|before| before.conversation == self.conversation())
     }
 }
 

@@ -42,11 +42,11 @@ fn instructions_stay_as_first_seen_and_the_newest_turn_says_what_changed() {
     assert_eq!(second["messages"][0], first["messages"][0]);
     assert_eq!(
         second["messages"][3]["content"],
-        "Nothing in 0.\n[In the instructions \"2026-11-23T10:00:00Z\" is now \"2026-11-23T10:01:00Z\"]"
+        "Nothing in 0.\n[in the instructions 2026-11-23T10:00:00Z is now 10:01:00]"
     );
     let third = at("2026-11-23T10:02:00Z", 2);
     assert!(third["messages"].as_array().unwrap().starts_with(second["messages"].as_array().unwrap()));
-    assert_eq!(third["messages"][5]["content"], "Nothing in 1.\n[now 2026-11-23T10:02:00Z]");
+    assert_eq!(third["messages"][5]["content"], "Nothing in 1.\n[now 10:02:00]");
     // The time has not changed since: nothing is to be said.
     let fourth = at("2026-11-23T10:02:00Z", 3);
     assert_eq!(fourth["messages"][7]["content"], "Nothing in 2.");
@@ -96,7 +96,7 @@ fn a_counter_is_one_only_when_it_goes_on_counting() {
     }
     let third = sent(&engine, &chat("48 steps left.", &["a"], 2));
     assert!(third["messages"][0]["content"].as_str().unwrap().starts_with("49 steps"));
-    assert!(third["messages"][5]["content"].as_str().unwrap().ends_with("[In the instructions \"49\" is now \"48\"]"));
+    assert!(third["messages"][5]["content"].as_str().unwrap().ends_with("[in the instructions 49 is now 48]"));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_conversation_begins_as_the_last_one_of_its_agent_did() {
     let first = ask("6f1ee9b2-aaaa-4bbb-8ccc-123456789012", "one");
     let second = ask("0e1ee9b2-bbbb-4bbb-8ccc-123456789013", "two");
     assert_eq!(second["messages"][0], first["messages"][0]);
-    assert!(second["messages"][1]["content"].as_str().unwrap().contains("is now \"0e1ee9b2-bbbb"));
+    assert!(second["messages"][1]["content"].as_str().unwrap().contains("is now 0e1ee9b2-bbbb"));
 }
 
 #[test]

@@ -7,12 +7,14 @@
 //! [`scoreboard`] measures single texts instead: what each kind of text saves, and whether what counts in it is still there.
 
 mod blocks;
+mod clock;
 mod price;
 mod recall;
 mod replay;
 pub mod scoreboard;
 mod session;
 
+pub use clock::{ClockCosts, clock, clock_costs};
 pub use price::{PrefixCache, Prices};
 pub use replay::{Report, SessionReport, replay, total};
 pub use session::{Session, SessionError, load, parse_session};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A recorded conversation that can be played turn by turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     /// Its name.
     pub id: String,
@@ -21,6 +21,7 @@ pub struct Session {
     tools: Option<Box<RawValue>>,
     messages: Vec<(String, Box<RawValue>)>,
     model: String,
+    clock: Option<fn(usize) -> String>,
 }
 
 /// A file of sessions that cannot be read.
@@ -118,6 +119,7 @@ pub fn parse_session(line: &str) -> Result<Session, String> {
         tools: recorded.tools.filter(|tools| tools.get().starts_with('[')),
         messages,
         model,
+        clock: None,
     })
 }
 
@@ -133,12 +135,34 @@ impl Session {
         self.messages[at].1.get()
     }
 
+    /// The same session of an agent whose instructions begin with what `clock` says for each turn: something that changes.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn(usize) -> String) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The instructions of a request, as JSON.
+    fn instructions(&self, turn: usize) -> Option<String> {
+        let Some(clock) = self.clock else { return self.system.clone() };
+        let clock = clock(turn);
+        let system = self.system.as_deref().and_then(|system| serde_json::from_str(system).ok());
+        Some(match system {
+            Some(Value::Array(mut parts)) => {
+                parts.insert(0, serde_json::json!({"type": "text", "text": clock}));
+                Value::Array(parts).to_string()
+            }
+            Some(Value::String(text)) => Value::from(format!("{clock}{text}")).to_string(),
+            _ => Value::from(clock).to_string(),
+        })
+    }
+
     /// The request an agent would have sent to get message `turn`: everything before it.
     pub fn request(&self, turn: usize) -> String {
         let mut body = format!("{{\"model\":{}", Value::from(self.model.as_str()));
         let mut messages: Vec<&str> = self.messages[..turn].iter().map(|(_, raw)| raw.get()).collect();
         let instructions;
-        match (&self.system, self.dialect) {
+        match (self.instructions(turn), self.dialect) {
             (Some(system), Dialect::AnthropicMessages) => {
                 body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"));
             }

@@ -147,19 +147,24 @@ impl Engine {
     /// What this conversation had, or its agent's last one, if this request differs from it by values alone and a cache could have held it.
     fn first_seen(&self, digest: Lineage, seen: &Seen<'_>, policy: &Policy) -> Option<Arc<Stable>> {
         let request = seen.request();
-        let caches =
-            request.dialect() != Dialect::AnthropicMessages || request.has_cache_markers() || policy.breakpoints;
         let heads = &self.inner.heads;
-        let (head, bytes, counted) = match seen.earlier_head() {
-            Some(earlier) => earlier,
+        let (head, cached, counted) = match seen.earlier() {
+            Some(earlier) => {
+                // The bill says best whether a cache holds this conversation. Markers that we add from now on stand in none yet.
+                let sizeable = earlier.bytes() >= CACHEABLE_BYTES;
+                let billed = earlier.is_cached(request.dialect()).filter(|_| !policy.breakpoints);
+                (earlier.head(), billed.unwrap_or(sizeable), earlier.counted())
+            }
             None => {
                 let last = heads.agents.get(digest, seen.agent())?;
                 let (head, at_ms) = *last;
                 let recent = seen.is_first() && now_ms().saturating_sub(at_ms) < AGENT_MS;
-                recent.then(|| (head, seen.head_bytes(), false))?
+                (head, recent && seen.head_bytes() >= CACHEABLE_BYTES, false)
             }
         };
-        if !caches || bytes < CACHEABLE_BYTES || head == seen.head() {
+        let marked =
+            request.dialect() != Dialect::AnthropicMessages || request.has_cache_markers() || policy.breakpoints;
+        if !cached || !marked || head == seen.head() {
             return None;
         }
         let stable = heads.sent.get(digest, head)?;
