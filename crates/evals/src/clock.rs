@@ -28,12 +28,10 @@ pub fn clock_costs(session: &Session) -> ClockCosts {
     let told = session.clone().with_clock(clock);
     let cost = |session: &Session, align| {
         let prices = match session.dialect {
-            Dialect::AnthropicMessages => Prices::ANTHROPIC,
+            Dialect::AnthropicMessages => Prices::ANTHROPIC_FROM_1024,
             _ => Prices::OPENAI,
         };
-        // An agent with a key of its own, so that conversations recorded without cache markers are ones that a cache holds, as the price model
-        // assumes.
-        let policy = Policy { align, breakpoints: true, ..Policy::of(Mode::Standard) };
+        let policy = Policy { align, ..Policy::of(Mode::Standard) };
         replay(session, &Engine::new(Store::memory()), &Scope::default(), &policy, &prices).report.cost_ours
     };
     ClockCosts {

@@ -145,8 +145,15 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
         let (direct_counts, our_counts) = (counts.of(&direct), counts.of(&ours));
         report.tokens_direct += direct_counts.iter().sum::<usize>();
         report.tokens_ours += our_counts.iter().sum::<usize>();
-        report.cost_direct += direct_cache.step(prices, &direct, &direct_counts);
-        report.cost_ours += our_cache.step(prices, &ours, &our_counts);
+        report.cost_direct += direct_cache.step(prices, &direct, &direct_counts).cost(prices);
+        let bill = our_cache.step(prices, &ours, &our_counts);
+        report.cost_ours += bill.cost(prices);
+        // The engine learns what was billed, as it does in the proxy.
+        let mut receipt = outbound.receipt;
+        receipt.usage = Some(bill.usage(prices));
+        if let Some(observed) = &outbound.observed {
+            observed.settle(&mut receipt);
+        }
         report.cost_fetched += prices.read * carried;
         let keys: Vec<_> = ours.iter().map(|block| block.key).collect();
         report.prefix_violations += usize::from(!keys.starts_with(&before));

@@ -145,16 +145,20 @@ impl Session {
     /// The instructions of a request, as JSON.
     fn instructions(&self, turn: usize) -> Option<String> {
         let Some(clock) = self.clock else { return self.system.clone() };
-        let clock = clock(turn);
-        let system = self.system.as_deref().and_then(|system| serde_json::from_str(system).ok());
-        Some(match system {
-            Some(Value::Array(mut parts)) => {
-                parts.insert(0, serde_json::json!({"type": "text", "text": clock}));
-                Value::Array(parts).to_string()
-            }
-            Some(Value::String(text)) => Value::from(format!("{clock}{text}")).to_string(),
-            _ => Value::from(clock).to_string(),
-        })
+        let part = |text: String| serde_json::json!({"type": "text", "text": text});
+        let mut parts = vec![part(clock(turn))];
+        match self.system.as_deref().and_then(|system| serde_json::from_str(system).ok()) {
+            Some(Value::Array(others)) => parts.extend(others),
+            Some(Value::String(text)) => parts[0] = part(format!("{}{text}", clock(turn))),
+            _ => {}
+        }
+        // Agents that speak this dialect say where it may be cached; most others need not.
+        if self.dialect == Dialect::AnthropicMessages
+            && let Some(last) = parts.last_mut()
+        {
+            last["cache_control"] = serde_json::json!({"type": "ephemeral"});
+        }
+        Some(Value::Array(parts).to_string())
     }
 
     /// The request an agent would have sent to get message `turn`: everything before it.

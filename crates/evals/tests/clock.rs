@@ -56,10 +56,12 @@ fn a_clock_that_may_not_be_aligned_is_named_with_its_price() {
             let text = &request.body()[value.offset as usize..][..value.bytes as usize];
             assert!(clock(turn).contains(std::str::from_utf8(text).unwrap()), "{}", session.id);
             assert_eq!((value.kind.as_str(), value.place.as_str()), ("timestamp", "instructions"));
-            assert!(value.tokens_behind > 0 && receipt.miss.as_ref().unwrap().cause == "client");
-            assert!(
-                Account::of_volatile(value, &receipt, &prices).unwrap() > 0.0 && receipt.drift.requests_per_day > 0
-            );
+            assert!(value.tokens_behind > 0 && receipt.drift.requests_per_day > 0);
+            assert_eq!(receipt.miss.as_ref().unwrap().cause, "client");
+            // Some were recorded with models that have no price.
+            let dollars = Account::of_volatile(value, &receipt, &prices);
+            assert_eq!(dollars.is_some(), prices.of_model(&receipt.model).is_some());
+            assert!(dollars.is_none_or(|dollars| dollars > 0.0));
             named += 1;
         }
     }

@@ -148,11 +148,13 @@ impl Engine {
     fn first_seen(&self, digest: Lineage, seen: &Seen<'_>, policy: &Policy) -> Option<Arc<Stable>> {
         let request = seen.request();
         let heads = &self.inner.heads;
+        let needs_markers = request.dialect() == Dialect::AnthropicMessages;
         let (head, cached, counted) = match seen.earlier() {
             Some(earlier) => {
                 // The bill says best whether a cache holds this conversation. Markers that we add from now on stand in none yet.
                 let sizeable = earlier.bytes() >= CACHEABLE_BYTES;
-                let billed = earlier.is_cached(request.dialect()).filter(|_| !policy.breakpoints);
+                let billed =
+                    earlier.is_cached(request.dialect()).filter(|_| !needs_markers || request.has_cache_markers());
                 (earlier.head(), billed.unwrap_or(sizeable), earlier.counted())
             }
             None => {
