@@ -84,6 +84,9 @@ pub(crate) struct ProxyArgs {
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]
     pub(crate) user_text: Option<String>,
+    /// Whether values that change on every request are kept from moving what caches hold: auto, off
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) align: Option<String>,
     /// Announce the address in this folder, and stop when no lease in it is good
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) while_leased: Option<PathBuf>,

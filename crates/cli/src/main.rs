@@ -85,6 +85,7 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
             ("token", proxy.token.clone()),
             ("retrieval", proxy.retrieval.clone()),
             ("user-text", proxy.user_text.clone()),
+            ("align", proxy.align.clone()),
         ]);
     }
     if let Command::Wrap(wrap) = &cli.command {

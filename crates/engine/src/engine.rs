@@ -207,6 +207,9 @@ impl Engine {
         }
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
+        let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
+        let hidden = own.iter().skip(usize::from(offered));
+        receipt.hidden_tokens = hidden.map(|insertion| tokenizer.count(insertion.text()) as u64).sum();
         let mut edits = plan.edits();
         let mut insertions = own.clone();
         if let Some(kept) = head.kept() {

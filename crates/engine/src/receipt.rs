@@ -35,6 +35,9 @@ pub struct Receipt {
     pub tokenizer: String,
     /// Whether the retrieval tool was added.
     pub tool_offered: bool,
+    /// Tokens of earlier retrievals that were put back into the history.
+    #[serde(default)]
+    pub hidden_tokens: u64,
     /// One for each slot, in order.
     pub slots: Vec<SlotReceipt>,
     /// Retrievals answered while relaying.

@@ -81,7 +81,10 @@ fn print_money(ledger: &Ledger) -> Result<(), CliError> {
     let unpriced = total.requests - money.priced_requests;
     let left_out = if unpriced == 0 { String::new() } else { format!("; {unpriced} requests have no price") };
     out::line(&format!("cost              {}, list prices of {}{left_out}", compared(money), ledger.prices_as_of))?;
-    out::line(&format!("  of which ours   ${:.4} for the retrieval tool and its rounds", money.overhead))?;
+    out::line(&format!("  of which ours   ${:.4} for the retrieval tool, its rounds, and notes", money.overhead))?;
+    if money.aligned > 0.0 {
+        out::line(&format!("  alignment       ${:.4} of what was saved", money.aligned))?;
+    }
     let groups = [("model", &ledger.by_model), ("agent", &ledger.by_agent)];
     for (what, sums) in groups.iter().filter(|(_, sums)| sums.len() > 1) {
         for (name, Sums { money, .. }) in sums.iter().filter(|(_, sums)| sums.money.priced_requests > 0) {

@@ -85,6 +85,14 @@ fn print_drift(why: &Why) -> Result<(), CliError> {
             value.kind, value.place, value.offset, value.bytes, value.tokens_behind
         ))?;
     }
+    let aligned = &why.receipt.aligned;
+    if aligned.values > 0 || aligned.tools || aligned.breakpoints > 0 {
+        let tools = if aligned.tools { ", tools in their first order" } else { "" };
+        out::line(&format!(
+            "aligned   {} values sent as first seen{tools}; {} + {} tokens say what they are now; {} cache markers added",
+            aligned.values, aligned.note_tokens, aligned.new_note_tokens, aligned.breakpoints
+        ))?;
+    }
     Ok(())
 }
 

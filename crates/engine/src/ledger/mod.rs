@@ -6,6 +6,9 @@
 //! to the cache, or read at full price where nothing is written; text decided before stands in the prefix, so it would have been
 //! read from the cache when this request's prefix was, and been paid like new text when it was not.
 //!
+//! Where a value that its client changes was kept from moving the prefix, the direct request would have paid for everything behind it
+//! as for new text; what was read from the cache instead is the gain, and what is said about such values is charged.
+//!
 //! Counts of tokens taken out are ours, and estimates for models whose tokenizer is not public; the receipt names the tokenizer.
 
 mod prices;
@@ -18,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use prices::{Price, Prices, PricesError};
 pub use why::{Cost, Why};
 
-use crate::{Receipt, Usage, Volatile};
+use crate::{Aligned, Receipt, Usage, Volatile};
 
 /// Tokens of the retrieval tool's definition, rounded up over the dialects and tokenizers; a test counts them.
 const TOOL_TOKENS: u64 = 160;
@@ -32,8 +35,12 @@ pub struct Account {
     pub cost: f64,
     /// Dollars that the same requests would have cost without Headroom.
     pub direct_cost: f64,
-    /// Dollars among `cost` for what only Headroom added: the tool's definition and the rounds that answered retrievals.
+    /// Dollars among `cost` for what only Headroom added: the tool's definition, the rounds that answered retrievals, what they found on later
+    /// requests, and what is said about values that change.
     pub overhead: f64,
+    /// Dollars among what was saved that were saved because values that change were kept from moving the prefix.
+    #[serde(default)]
+    pub aligned: f64,
 }
 
 impl Account {
@@ -52,8 +59,11 @@ impl Account {
                 tokens * if slot.fresh { classes.new } else { classes.before }
             })
             .sum();
-        let overhead = rounds + definition;
-        Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out, overhead })
+        let Aligned { note_tokens, new_note_tokens, .. } = receipt.aligned;
+        let carried = (note_tokens + receipt.hidden_tokens) as f64 * classes.before;
+        let overhead = rounds + definition + carried + new_note_tokens as f64 * classes.new;
+        let aligned = kept_in_cache(receipt, &usage) as f64 * (classes.new - price.read / 1e6).max(0.0);
+        Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out + aligned, overhead, aligned })
     }
 
     /// Dollars that the tokens of a receipt's [`Miss`](crate::Miss) cost over what reading them from the cache would have.
@@ -88,7 +98,18 @@ impl Account {
         self.cost += other.cost;
         self.direct_cost += other.direct_cost;
         self.overhead += other.overhead;
+        self.aligned += other.aligned;
     }
+}
+
+/// Tokens read from the cache that the direct request would have missed: those behind the first value that its client changed.
+fn kept_in_cache(receipt: &Receipt, usage: &Usage) -> u64 {
+    if receipt.aligned.values == 0 && !receipt.aligned.tools {
+        return 0;
+    }
+    let first = usage.less(&receipt.retrieval_usage);
+    let behind = receipt.drift.volatile.iter().filter(|value| !value.place.starts_with("message"));
+    behind.map(|value| value.tokens_behind).max().unwrap_or(0).min(first.cache_read_tokens)
 }
 
 /// Dollars for one token of the prompt, by where it stands.
@@ -226,8 +247,10 @@ impl Ledger {
             let dollars = Account::of_miss(receipt, prices);
             self.misses.entry(miss.cause.clone()).or_default().add(miss.tokens(), dollars);
         }
-        // Those behind the first one would only begin to cost once it is gone.
-        if let Some(first) = receipt.drift.volatile.iter().min_by_key(|value| value.offset) {
+        // Those behind the first one would only begin to cost once it is gone, and one that was aligned costs nothing.
+        let aligned = receipt.aligned.values > 0 || receipt.aligned.tools;
+        let paid = receipt.drift.volatile.iter().filter(|value| !aligned || value.place.starts_with("message"));
+        if let Some(first) = paid.max_by_key(|value| value.tokens_behind) {
             // A message's number says nothing about other conversations, and names must stay few.
             let place = first.place.split(' ').next().unwrap_or_default();
             let name = format!("{place} {}", first.kind);

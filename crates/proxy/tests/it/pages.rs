@@ -1,6 +1,6 @@
 //! The proxy's own pages.
 
-use headroom::{Mode, Policy};
+use headroom::{Align, Mode, Policy};
 use headroom_testkit::http::{Reply, Upstream};
 use serde_json::json;
 
@@ -76,9 +76,10 @@ async fn a_request_can_be_asked_why() {
         let usage = json!({"input_tokens": 9, "cache_read_input_tokens": read, "cache_creation_input_tokens": write, "output_tokens": 7});
         Reply::json(200, json!({"content": [], "stop_reason": "end_turn", "usage": usage}).to_string())
     };
-    for mode in [Mode::Meter, Mode::Lossless] {
+    let policies = [Policy::of(Mode::Meter), Policy { align: Align::Off, ..Policy::of(Mode::Lossless) }];
+    for policy in policies {
         let upstream = Upstream::start(vec![usage(0, 9000), usage(20, 9100)]).await;
-        let pair = pair_with(upstream, |config| config.policy = Policy::of(mode)).await;
+        let pair = pair_with(upstream, |config| config.policy = policy).await;
         let mut id = String::new();
         for turn in 0..2 {
             let mut messages = vec![json!({"role": "user", "content": "Go."})];
