@@ -1,6 +1,7 @@
 //! The engine: recall, plan, commit; and the store behind them.
 
 mod align;
+mod loss;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Exchange, Insertion, Request, Role, SlotRole};
 
 use self::align::{Head, Heads, Kept};
+pub(crate) use self::loss::Running;
 use crate::align::Stable;
 use crate::memo::Memo;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
@@ -22,6 +24,9 @@ const MEMO_BYTES: usize = 16 << 20;
 
 /// Bytes held to know which assistant messages had a hidden exchange. Most have none: then only that is held.
 const EXCHANGE_MEMO_BYTES: usize = 4 << 20;
+
+/// Bytes held to know what conversations have cost: about 4,000 of them.
+const RUNNING_BYTES: usize = 1 << 20;
 
 /// The engine behind every door. Cheap to clone; clones share the store.
 #[derive(Clone, Debug)]
@@ -39,6 +44,7 @@ struct Inner {
     exchanges: Memo<Option<Exchange>>,
     traces: Traces,
     heads: Heads,
+    running: Memo<Running>,
 }
 
 /// A request as it is to be sent.
@@ -95,6 +101,7 @@ impl Engine {
                 exchanges,
                 traces: Traces::new(),
                 heads: Heads::new(),
+                running: Memo::new(RUNNING_BYTES),
             }),
         }
     }
@@ -229,6 +236,9 @@ impl Engine {
         let mut outbound = Outbound { body, redeemable, receipt, observed: None };
         let stable = head.kept().map(|kept| &*kept.stable);
         self.observe(digest, seen, &mut outbound, &edits, &own, stable);
+        if let Some(observed) = &mut outbound.observed {
+            observed.running = Some(self.running(digest, &lineages));
+        }
         Some(outbound)
     }
 
@@ -313,9 +323,18 @@ impl Engine {
         if reach == Reach::Memory {
             return Recalled::NotInMemory;
         }
-        let asked: Vec<Lineage> = missing.iter().map(|(_, lineage)| *lineage).collect();
-        match self.store().renderings(scope, &asked) {
-            Ok(found) => {
+        // Whether it is still to be shortened matters to what is decided now.
+        let stop = lineages.stop_loss();
+        known.stopped = memo.get(digest, stop).is_some();
+        let asked = missing.iter().map(|(_, lineage)| *lineage).chain((!known.stopped).then_some(stop));
+        match self.store().renderings(scope, &asked.collect::<Vec<_>>()) {
+            Ok(mut found) => {
+                if !known.stopped
+                    && let Some(rendering) = found.pop().flatten()
+                {
+                    memo.insert(digest, stop, Arc::new(rendering), 0);
+                    known.stopped = true;
+                }
                 for ((at, lineage), rendering) in missing.into_iter().zip(found) {
                     let Some(rendering) = rendering.map(Arc::new) else { continue };
                     memo.insert(digest, lineage, Arc::clone(&rendering), plan::weight(&rendering));
@@ -486,6 +505,9 @@ impl Engine {
         let Some(last) = receipts.last() else { return };
         let mut batch = Batch::at(last.at_ms);
         for receipt in receipts {
+            if let Some(stop) = &receipt.stop_loss {
+                loss::record(&mut batch, stop);
+            }
             if let Ok(document) = serde_json::to_string(receipt) {
                 batch.receipt(StoredReceipt { id: receipt.id.clone(), at_ms: receipt.at_ms, document });
             }

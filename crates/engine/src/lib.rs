@@ -42,6 +42,6 @@ pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, Usage, Volatile};
+pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
 pub use text::{Level, TextResult, compress_text, compress_text_for};
 pub use trace::Observed;

@@ -64,6 +64,9 @@ pub struct Receipt {
     /// What was done about it.
     #[serde(default)]
     pub aligned: Aligned,
+    /// Set on the request with which its conversation had cost more than it would have directly.
+    #[serde(default)]
+    pub stop_loss: Option<StopLoss>,
     /// What the provider should have had in its cache and billed anew; `None` when there was no such thing, and when it is not known.
     #[serde(default)]
     pub miss: Option<Miss>,
@@ -88,6 +91,18 @@ pub struct Drift {
     pub volatile: Vec<Volatile>,
     /// Requests a day, at the rate at which this conversation makes them; 0 with fewer than two.
     pub requests_per_day: u64,
+}
+
+/// That a conversation is not shortened any further.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopLoss {
+    /// Under which the store files it: a hash.
+    pub conversation: String,
+    /// Requests of the conversation until then.
+    pub requests: u64,
+    /// Millionths of a dollar by which it had cost more than it would have directly, or of 10,000 uncached input tokens where its model has
+    /// no price.
+    pub lost_micros: u64,
 }
 
 /// What was done so that a provider's cache could hold the start of a request although its client changes it.

@@ -10,6 +10,7 @@ use headroom_store::Lineage;
 use headroom_wire::{Dialect, Edit, Insertion, Piece, Place, Request, Role};
 
 use crate::align::Stable;
+use crate::engine::Running;
 use crate::memo::Memo;
 use crate::receipt::{Drift, Miss, Volatile};
 use crate::{Receipt, Usage, volatile};
@@ -93,6 +94,8 @@ pub struct Observed {
     before: Option<Arc<Trace>>,
     /// Of the first piece that is sent another way than it was: whether the client had changed it, the byte, and the place.
     moved: Option<(bool, u64, String)>,
+    /// What the conversation has cost so far; `None` where nothing is shortened.
+    pub(crate) running: Option<Arc<Running>>,
     /// For each of the receipt's volatile values, the share of the earlier request that stands behind it.
     behind: Vec<f64>,
 }
@@ -254,7 +257,7 @@ impl Traces {
         }
         let behind =
             drift.volatile.iter().map(|value| share_behind(&pieces, value.offset, drift.prefix_bytes)).collect();
-        (drift, Observed { dialect: request.dialect(), now, before, moved, behind })
+        (drift, Observed { dialect: request.dialect(), now, before, moved, running: None, behind })
     }
 
     /// Keeps the texts that a later request may have to be compared with.
@@ -480,7 +483,7 @@ fn place_name(place: Place) -> String {
 
 impl Observed {
     /// Completes a receipt that has its id and its usage: what lies behind each volatile value, and what was missed and why.
-    pub fn settle(&self, receipt: &mut Receipt) {
+    pub(crate) fn settle(&self, receipt: &mut Receipt) {
         let first = receipt.usage.map(|usage| usage.less(&receipt.retrieval_usage));
         // The first bill stands; a request is billed once.
         let _ = self.now.outcome.set((receipt.id.clone(), first));

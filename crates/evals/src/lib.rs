@@ -8,6 +8,8 @@
 
 mod blocks;
 mod clock;
+pub mod debugging;
+mod live;
 mod price;
 mod recall;
 mod replay;
@@ -15,6 +17,7 @@ pub mod scoreboard;
 mod session;
 
 pub use clock::{ClockCosts, clock, clock_costs};
+pub use live::{Live, Sent};
 pub use price::{PrefixCache, Prices};
 pub use replay::{Report, SessionReport, replay, total};
 pub use session::{Session, SessionError, load, parse_session};

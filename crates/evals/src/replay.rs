@@ -104,12 +104,12 @@ pub fn total<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Report {
 
 /// Token counts by content, because every turn repeats the blocks of the one before.
 #[derive(Default)]
-struct Counts {
+pub(crate) struct Counts {
     known: HashMap<ContentHash, usize>,
 }
 
 impl Counts {
-    fn of(&mut self, blocks: &[Block]) -> Vec<usize> {
+    pub(crate) fn of(&mut self, blocks: &[Block]) -> Vec<usize> {
         let count = |block: &Block| {
             *self.known.entry(ContentHash::of(&block.text)).or_insert_with(|| Tokenizer::O200k.count(&block.text))
         };
@@ -132,6 +132,7 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
     let mut judged: HashSet<String> = HashSet::new();
     let mut handles = HashSet::new();
     let mut carried = 0.0;
+    let listed = headroom::ledger::Prices::listed();
     for turn in session.turns() {
         let body = session.request(turn);
         let direct = blocks(session.dialect, body.as_bytes());
@@ -152,7 +153,7 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
         let mut receipt = outbound.receipt;
         receipt.usage = Some(bill.usage(prices));
         if let Some(observed) = &outbound.observed {
-            observed.settle(&mut receipt);
+            engine.settle(scope, observed, &mut receipt, &listed);
         }
         report.cost_fetched += prices.read * carried;
         let keys: Vec<_> = ours.iter().map(|block| block.key).collect();

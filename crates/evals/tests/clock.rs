@@ -48,7 +48,7 @@ fn a_clock_that_may_not_be_aligned_is_named_with_its_price() {
             let outbound = engine.prepare(&Scope::default(), &request, &policy);
             let mut receipt = outbound.receipt;
             receipt.usage = Some(Usage { cache_write_tokens: 5000, ..Usage::default() });
-            outbound.observed.unwrap().settle(&mut receipt);
+            engine.settle(&Scope::default(), &outbound.observed.unwrap(), &mut receipt, &prices);
             if place == 0 {
                 continue;
             }

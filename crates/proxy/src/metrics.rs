@@ -42,6 +42,7 @@ pub(crate) struct Metrics {
     /// By cause, in the order of [`Miss::CAUSES`].
     missed: [AtomicU64; Miss::CAUSES.len()],
     drifting: AtomicU64,
+    stop_losses: AtomicU64,
     added_us: AtomicU64,
     added: [AtomicU64; BUCKETS.len()],
 }
@@ -68,6 +69,7 @@ impl Metrics {
             add(&self.billed_cache_write, usage.cache_write_tokens + usage.cache_write_1h_tokens);
             add(&self.billed_output, usage.output_tokens);
         }
+        add(&self.stop_losses, u64::from(receipt.stop_loss.is_some()));
         add(&self.drifting, u64::from(!receipt.drift.volatile.is_empty()));
         if let Some(miss) = &receipt.miss
             && let Some(cause) = Miss::CAUSES.iter().position(|cause| *cause == miss.cause)
@@ -106,6 +108,11 @@ impl Metrics {
             ("billed_input_tokens", "Uncached input tokens billed", value(&self.billed_input)),
             ("billed_cache_read_tokens", "Cache-read tokens billed", value(&self.billed_cache_read)),
             ("billed_cache_write_tokens", "Cache-write tokens billed", value(&self.billed_cache_write)),
+            (
+                "stop_losses",
+                "Conversations no longer shortened because that had cost more than it saved",
+                value(&self.stop_losses),
+            ),
             ("drifting", "Requests with a value that changes where a cache would hold it", value(&self.drifting)),
             ("billed_output_tokens", "Output tokens billed", value(&self.billed_output)),
         ]

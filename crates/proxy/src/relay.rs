@@ -388,7 +388,8 @@ impl Drop for Filing {
             Metrics::count(&self.app.metrics.cut_off);
         }
         if let Some(observed) = &self.observed {
-            observed.settle(&mut self.receipt);
+            let app = &self.app;
+            app.engine.settle(&app.config.scope, observed, &mut self.receipt, &app.config.prices);
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));
     }

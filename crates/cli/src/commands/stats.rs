@@ -91,6 +91,12 @@ fn print_money(ledger: &Ledger) -> Result<(), CliError> {
             out::line(&format!("  {what} {name:25} {}", compared(money)))?;
         }
     }
+    if total.stop_losses > 0 {
+        out::line(&format!(
+            "  stopped         {} conversations cost more than directly and are sent as they come",
+            total.stop_losses
+        ))?;
+    }
     for (cause, waste) in &ledger.misses {
         out::line(&format!("  cache missed    {}", wasted(waste, &format!("by {cause}"))))?;
     }

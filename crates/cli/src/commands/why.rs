@@ -60,6 +60,13 @@ fn print(why: &Why) -> Result<(), CliError> {
             account.cost, account.direct_cost, account.overhead, why.prices_as_of
         ))?;
     }
+    if let Some(stop) = &receipt.stop_loss {
+        out::line(&format!(
+            "stopped   after {} requests the conversation had cost ${:.6} more than directly; what is new in it is sent as it comes",
+            stop.requests,
+            stop.lost_micros as f64 / 1e6
+        ))?;
+    }
     print_drift(why)?;
     print_miss(why)?;
     explain::print_slots(receipt)

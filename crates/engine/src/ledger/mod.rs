@@ -46,7 +46,12 @@ pub struct Account {
 impl Account {
     /// What one request cost; `None` when its model has no price or the provider did not say what it billed.
     pub fn of(receipt: &Receipt, prices: &Prices) -> Option<Self> {
-        let (usage, price) = (receipt.usage?, prices.of_model(&receipt.model)?);
+        Self::at(receipt, prices.of_model(&receipt.model)?)
+    }
+
+    /// The same at a price; `None` when the provider did not say what it billed.
+    fn at(receipt: &Receipt, price: &Price) -> Option<Self> {
+        let usage = receipt.usage?;
         let cost = price.of(&usage);
         let rounds = price.of(&receipt.retrieval_usage);
         let classes = Classes::of(&usage.less(&receipt.retrieval_usage), price);
@@ -64,6 +69,17 @@ impl Account {
         let overhead = rounds + definition + carried + new_note_tokens as f64 * classes.new;
         let aligned = kept_in_cache(receipt, &usage) as f64 * (classes.new - price.read / 1e6).max(0.0);
         Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out + aligned, overhead, aligned })
+    }
+
+    /// Dollars lost by a request, whatever the tool's definition cost: that stays, whether or not anything more is shortened. Negative for what was
+    /// saved. Models without a price are counted at a typical one.
+    pub(crate) fn lost(receipt: &Receipt, prices: &Prices) -> Option<Self> {
+        let price = prices.of_model(&receipt.model).unwrap_or(&Price::TYPICAL);
+        let account = Self::at(receipt, price)?;
+        let first = receipt.usage?.less(&receipt.retrieval_usage);
+        let definition =
+            if receipt.tool_offered { TOOL_TOKENS as f64 * Classes::of(&first, price).before } else { 0.0 };
+        Some(Self { cost: account.cost - definition, ..account })
     }
 
     /// Dollars that the tokens of a receipt's [`Miss`](crate::Miss) cost over what reading them from the cache would have.
@@ -147,6 +163,8 @@ pub struct Sums {
     pub retrievals: u64,
     /// Retrievals that found nothing.
     pub retrieval_misses: u64,
+    /// Conversations that are not shortened any further because that had cost more than it saved.
+    pub stop_losses: u64,
     /// Requests that the provider refused as they were changed and took as they came.
     pub originals_replayed: u64,
     /// Tokens billed.
@@ -166,6 +184,7 @@ impl Sums {
         self.retrievals += u64::from(receipt.retrievals);
         self.retrieval_misses += u64::from(receipt.retrieval_misses);
         self.originals_replayed += u64::from(receipt.replayed_original);
+        self.stop_losses += u64::from(receipt.stop_loss.is_some());
         if let Some(usage) = &receipt.usage {
             self.billed += *usage;
         }

@@ -26,7 +26,8 @@ impl Talk {
         receipt.id = format!("r{}", self.receipts.len());
         receipt.usage =
             Some(Usage { input_tokens: 4, cache_read_tokens: read, cache_write_tokens: write, ..Usage::default() });
-        outbound.observed.expect("it is followed").settle(&mut receipt);
+        let observed = outbound.observed.expect("it is followed");
+        self.engine.settle(&Scope::default(), &observed, &mut receipt, &Prices::listed());
         self.receipts.push(receipt);
         self.receipts.last().unwrap()
     }
