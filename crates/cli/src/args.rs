@@ -52,8 +52,8 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
-    /// Play a bundled session through the real proxy and a scripted provider; needs no key
-    Demo(JsonArgs),
+    /// Play a session without any key: a recorded one through the real proxy, or `debugging`, fifty requests about a log of 200 KB
+    Demo(DemoArgs),
     /// Show the configuration
     Config(ConfigArgs),
 }
@@ -276,6 +276,25 @@ pub(crate) struct WhyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct JsonArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What there is to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Demo {
+    /// A recorded session through the real proxy, with one retrieval
+    Session,
+    /// A log of 200 KB, pasted and read again, a clock in the instructions, fifty requests; both bills at list prices
+    Debugging,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Which one
+    #[arg(value_enum, default_value = "session")]
+    pub(crate) which: Demo,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -19,6 +19,7 @@ pub struct Live {
     policy: Policy,
     table: Table,
     rates: Prices,
+    tokenizer: Tokenizer,
     counts: Counts,
     ours: PrefixCache,
     direct: PrefixCache,
@@ -39,14 +40,16 @@ pub struct Sent {
 }
 
 impl Live {
-    /// An agent that speaks Anthropic Messages, with an empty store.
-    pub fn new(policy: Policy) -> Self {
+    /// An agent that speaks Anthropic Messages with a model, with an empty store. Tokens are counted as for that model everywhere.
+    pub fn new(policy: Policy, model: &str) -> Self {
+        let tokenizer = Tokenizer::for_model(model);
         Self {
             engine: Engine::new(Store::memory()),
             policy,
             table: Table::listed(),
             rates: Prices::ANTHROPIC_FROM_1024,
-            counts: Counts::default(),
+            tokenizer,
+            counts: Counts::by(tokenizer),
             ours: PrefixCache::default(),
             direct: PrefixCache::default(),
             requests: 0,
@@ -73,7 +76,7 @@ impl Live {
         while let Some(body) = arrived.take() {
             let mut usage = bill(&mut self.ours, &mut self.counts, &self.rates, &body);
             let said = speak(&parse(dialect, body));
-            usage.output_tokens = words(&said);
+            usage.output_tokens = words(self.tokenizer, &said);
             billed += usage;
             if receipt.retrievals > 0 {
                 later += usage;
@@ -100,7 +103,7 @@ impl Live {
                 }
             }
         }
-        direct.output_tokens = words(&content);
+        direct.output_tokens = words(self.tokenizer, &content);
         (receipt.usage, receipt.retrieval_usage) = (Some(billed), later);
         if let Some(observed) = &outbound.observed {
             self.engine.settle(&scope, observed, &mut receipt, &self.table);
@@ -128,7 +131,7 @@ fn bill(cache: &mut PrefixCache, counts: &mut Counts, rates: &Prices, body: &[u8
 }
 
 /// Tokens of what was said.
-fn words(content: &[Value]) -> u64 {
+fn words(tokenizer: Tokenizer, content: &[Value]) -> u64 {
     let text = |block: &Value| block["text"].as_str().map_or_else(|| block["input"].to_string(), str::to_owned);
-    content.iter().map(|block| Tokenizer::O200k.count(&text(block)) as u64).sum()
+    content.iter().map(|block| tokenizer.count(&text(block)) as u64).sum()
 }

@@ -103,16 +103,20 @@ pub fn total<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Report {
 }
 
 /// Token counts by content, because every turn repeats the blocks of the one before.
-#[derive(Default)]
 pub(crate) struct Counts {
+    tokenizer: Tokenizer,
     known: HashMap<ContentHash, usize>,
 }
 
 impl Counts {
+    pub(crate) fn by(tokenizer: Tokenizer) -> Self {
+        Self { tokenizer, known: HashMap::new() }
+    }
+
     pub(crate) fn of(&mut self, blocks: &[Block]) -> Vec<usize> {
-        let count = |block: &Block| {
-            *self.known.entry(ContentHash::of(&block.text)).or_insert_with(|| Tokenizer::O200k.count(&block.text))
-        };
+        let Self { tokenizer, known } = self;
+        let count =
+            |block: &Block| *known.entry(ContentHash::of(&block.text)).or_insert_with(|| tokenizer.count(&block.text));
         blocks.iter().map(count).collect()
     }
 }
@@ -124,7 +128,7 @@ impl Counts {
 pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy, prices: &Prices) -> SessionReport {
     let mut report = Report { sessions: 1, ..Report::default() };
     let (mut direct_cache, mut our_cache) = (PrefixCache::default(), PrefixCache::default());
-    let mut counts = Counts::default();
+    let mut counts = Counts::by(Tokenizer::O200k);
     let mut before: Vec<ContentHash> = Vec::new();
     let mut results: Vec<Seen> = Vec::new();
     let mut words = String::new();

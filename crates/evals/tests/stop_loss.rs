@@ -38,7 +38,7 @@ fn curious(request: &Request, turn: usize) -> Vec<Value> {
 }
 
 fn play(turns: usize) -> Vec<Sent> {
-    let mut live = Live::new(Policy::of(Mode::Standard));
+    let mut live = Live::new(Policy::of(Mode::Standard), "claude-sonnet-4-5");
     let system = format!("You are an operator. {}", "Mind what you do, and say why. ".repeat(2600));
     let mut messages = vec![json!({"role": "user", "content": "Which tests fail?"})];
     let mut sent = Vec::new();

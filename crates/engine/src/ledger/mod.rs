@@ -56,18 +56,21 @@ impl Account {
         let rounds = price.of(&receipt.retrieval_usage);
         let classes = Classes::of(&usage.less(&receipt.retrieval_usage), price);
         let definition = if receipt.tool_offered { TOOL_TOKENS as f64 * classes.before } else { 0.0 };
+        let kept = kept_in_cache(receipt, &usage);
+        // Behind a value that moves, the direct request would have paid for all text as for new.
+        let before = if kept > 0 { classes.new } else { classes.before };
         let taken_out: f64 = receipt
             .slots
             .iter()
             .map(|slot| {
                 let tokens = slot.tokens_before as f64 - slot.tokens_after as f64;
-                tokens * if slot.fresh { classes.new } else { classes.before }
+                tokens * if slot.fresh { classes.new } else { before }
             })
             .sum();
         let Aligned { note_tokens, new_note_tokens, .. } = receipt.aligned;
         let carried = (note_tokens + receipt.hidden_tokens) as f64 * classes.before;
         let overhead = rounds + definition + carried + new_note_tokens as f64 * classes.new;
-        let aligned = kept_in_cache(receipt, &usage) as f64 * (classes.new - price.read / 1e6).max(0.0);
+        let aligned = kept as f64 * (classes.new - price.read / 1e6).max(0.0);
         Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out + aligned, overhead, aligned })
     }
 
