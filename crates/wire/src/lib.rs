@@ -21,6 +21,7 @@ mod anthropic;
 mod dialect;
 mod document;
 mod exchange;
+mod fold;
 mod gemini;
 mod literal;
 mod openai_chat;

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::document::Document;
+use crate::fold::Fold;
 use crate::literal::Literal;
 use crate::request::{Insertion, Message, Role};
 use crate::scan::Id;
@@ -156,7 +157,7 @@ impl Request {
 
     /// [`tools_digest`](Self::tools_digest) of tools with these digests, which are sorted.
     pub fn digest_of_tools(sorted: &[[u8; 16]]) -> [u8; 16] {
-        short(blake3::hash(sorted.as_flattened()))
+        Fold::new().update(sorted.as_flattened()).finish()
     }
 
     /// Puts other text into instructions: for each text its index, the range in the decoded text, and what stands there instead. What
@@ -192,7 +193,7 @@ impl Request {
 
     /// The digest of a text of [`instructions`](Self::instructions), as [`pieces`](Self::pieces) would give it.
     pub fn digest_of_text(text: &str) -> [u8; 16] {
-        short(blake3::hash(text.as_bytes()))
+        Fold::new().update(text.as_bytes()).finish()
     }
 
     /// The digests of the tools in a list, as [`pieces`](Self::pieces) would give them.
@@ -262,12 +263,12 @@ const MARKER: &str = ",\"cache_control\":{\"type\":\"ephemeral\"}";
 
 /// What a provider reads in a value.
 fn digest(document: &Document, node: Id) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    read(document, node, &mut hasher);
-    short(hasher.finalize())
+    let mut fold = Fold::new();
+    read(document, node, &mut fold);
+    fold.finish()
 }
 
-fn read(document: &Document, node: Id, hasher: &mut blake3::Hasher) {
+fn read(document: &Document, node: Id, fold: &mut Fold) {
     let mut leaf = true;
     for (key, value) in document.members(node) {
         leaf = false;
@@ -275,35 +276,32 @@ fn read(document: &Document, node: Id, hasher: &mut blake3::Hasher) {
         if name.trim_matches('"') == CACHE_CONTROL {
             continue;
         }
-        hasher.update(name.as_bytes()).update(b":");
+        fold.update(name.as_bytes());
         // A text alone and a list with one text say the same, and clients turn one into the other to mark it.
         if name == "\"content\"" && document.is_string(value) {
-            hasher.update(b"[\"type\":\"text\",\"text\":").update(document.raw(value).as_bytes()).update(b",,]");
+            for part in ["[", "\"type\"", "\"text\"", ",", "\"text\"", document.raw(value), ",", ",", "]"] {
+                fold.update(part.as_bytes());
+            }
         } else {
-            read(document, value, hasher);
+            read(document, value, fold);
         }
-        hasher.update(b",");
+        fold.update(b",");
     }
-    if document.is_array(node) {
-        hasher.update(b"[");
+    let array = document.is_array(node);
+    if array {
+        fold.update(b"[");
     }
     for element in document.elements(node) {
         leaf = false;
-        read(document, element, hasher);
-        hasher.update(b",");
+        read(document, element, fold);
+        fold.update(b",");
     }
-    if document.is_array(node) {
-        hasher.update(b"]");
+    if array {
+        fold.update(b"]");
     }
     if leaf {
-        hasher.update(document.raw(node).as_bytes());
+        fold.update(document.raw(node).as_bytes());
     }
-}
-
-fn short(hash: blake3::Hash) -> [u8; 16] {
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hash.as_bytes()[..16]);
-    digest
 }
 
 #[cfg(test)]
