@@ -54,10 +54,12 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Say how a request, or the text of a handle, was treated and why
     Explain(ExplainArgs),
+    /// Say why one request was sent as it was: each decision, what its client changed, what the cache missed, and what that cost
+    Why(WhyArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
-    /// Play a bundled session through the real proxy and a scripted provider; needs no key
-    Demo(JsonArgs),
+    /// Play a session without any key: a recorded one through the real proxy, or `debugging`, fifty requests about a log of 200 KB
+    Demo(DemoArgs),
     /// Show the configuration
     Config(ConfigArgs),
 }
@@ -88,6 +90,9 @@ pub(crate) struct ProxyArgs {
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]
     pub(crate) user_text: Option<String>,
+    /// Whether values that change on every request are kept from moving what caches hold: auto, off
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) align: Option<String>,
     /// Announce the address in this folder, and stop when no lease in it is good
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) while_leased: Option<PathBuf>,
@@ -333,7 +338,35 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A request id: the x-headroom-id header of its answer
+    pub(crate) id: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct JsonArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What there is to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Demo {
+    /// A recorded session through the real proxy, with one retrieval
+    Session,
+    /// A log of 200 KB, pasted and read again, a clock in the instructions, fifty requests; both bills at list prices
+    Debugging,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Which one
+    #[arg(value_enum, default_value = "session")]
+    pub(crate) which: Demo,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -76,6 +76,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?),
+        Command::Why(args) => commands::why::run(&args, engine, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Config(_) => Ok(()),
@@ -94,6 +95,7 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
             ("token", proxy.token.clone()),
             ("retrieval", proxy.retrieval.clone()),
             ("user-text", proxy.user_text.clone()),
+            ("align", proxy.align.clone()),
         ]);
     }
     if let Command::Wrap(wrap) = &cli.command {

@@ -22,6 +22,7 @@
 //! }
 //! ```
 
+mod align;
 mod answer;
 mod chunks;
 mod engine;
@@ -34,6 +35,8 @@ mod policy;
 mod receipt;
 mod route;
 mod text;
+mod trace;
+mod volatile;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
 pub use chunks::{Chunk, ChunksResult, compress_chunks};
@@ -41,6 +44,7 @@ pub use engine::{Engine, Outbound};
 pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
-pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Receipt, SlotReceipt, Usage};
+pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
+pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
 pub use text::{Level, TextResult, ToolCall, compress_text, compress_text_for, compress_tool_result};
+pub use trace::Observed;

@@ -57,12 +57,14 @@ pub(crate) struct Known {
     offer: Option<Arc<Rendering>>,
     /// One for each slot.
     slots: Vec<Option<Arc<Rendering>>>,
+    /// Shortening has cost this conversation more than it saved: what is new is sent as it came.
+    pub(crate) stopped: bool,
 }
 
 impl Known {
     /// For a request with so many slots.
     pub(crate) fn nothing(slots: usize) -> Self {
-        Self { offer: None, slots: vec![None; slots] }
+        Self { offer: None, slots: vec![None; slots], stopped: false }
     }
 
     /// Notes a rendering, unless it cannot be one of this text.
@@ -101,6 +103,11 @@ pub(crate) struct Lineages<'r> {
 }
 
 impl Lineages<'_> {
+    /// Under which it is filed that the conversation is not shortened any further.
+    pub(crate) fn stop_loss(&self) -> Lineage {
+        self.conversation.then(b"stop-loss")
+    }
+
     /// The decisions that are recorded for a request, in the order of what they are about.
     pub(crate) fn recorded(&self, request: &Request, offerable: bool) -> impl Iterator<Item = (At, Lineage)> {
         let slots = request.slots().iter().zip(&self.texts).zip(&self.slots).enumerate();
@@ -112,8 +119,9 @@ impl Lineages<'_> {
 
 /// Everything that may shape a rendering goes into its lineage: dialect, tools, the slot's text and what the call says about it,
 /// and so for each slot before.
-pub(crate) fn lineages(request: &Request) -> Lineages<'_> {
-    let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+///
+/// `tools` are the client's as they are sent; they can differ from those of this body in order and spacing.
+pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8]) -> Lineages<'r> {
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
     let mut conversation = lineage;
     let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();
@@ -302,7 +310,11 @@ impl Planning<'_> {
                 plan.slots.push(SlotPlan { kind: None, rendering: Arc::clone(rendering), fresh: false });
                 continue;
             }
-            let (kind, mut rendering) = planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late);
+            let (kind, mut rendering) = if known.stopped {
+                (None, Rendering::kept(Reason::StopLoss))
+            } else {
+                planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late)
+            };
             if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
                 planner.forget_original(&rendering);
                 let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };

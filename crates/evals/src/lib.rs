@@ -9,6 +9,9 @@
 //! [`scoreboard`] measures single texts instead: what each kind of text saves, and whether what counts in it is still there.
 
 mod blocks;
+mod clock;
+pub mod debugging;
+mod live;
 mod price;
 mod recall;
 mod replay;
@@ -16,6 +19,8 @@ pub mod scoreboard;
 mod session;
 pub mod transcript;
 
+pub use clock::{ClockCosts, clock, clock_costs};
+pub use live::{Live, Sent};
 pub use price::{PrefixCache, Prices};
 pub use replay::{Report, SessionReport, replay, total};
 pub use session::{Session, SessionError, load, parse_session};

@@ -15,4 +15,5 @@ pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod stats;
+pub(crate) mod why;
 pub(crate) mod wrap;
