@@ -52,7 +52,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             commands::mcp_entry::uninstall(&agent)
         }
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
-        Command::Compress(args) => commands::compress::run(&args, engine),
+        Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;
             commands::request::run(&args, &engine()?, &policy)
@@ -73,7 +73,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
 }
 
 fn gather(cli: &Cli) -> Result<Said, CliError> {
-    let mut flags = vec![("store", cli.store.clone()), ("log", cli.log.clone())];
+    let mut flags =
+        vec![("store", cli.store.clone()), ("log", cli.log.clone()), ("compression", cli.compression.clone())];
     if let Command::Proxy(proxy) = &cli.command {
         flags.extend([
             ("listen", proxy.listen.clone()),

@@ -132,7 +132,7 @@ impl Engine {
         }
         let digest = scope.digest();
         let insertion = request.offer_tool();
-        let lineages = plan::lineages(request);
+        let lineages = plan::lineages(request, &policy.kinds);
         let late = || started.elapsed() > policy.deadline;
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
@@ -269,9 +269,10 @@ impl Engine {
     }
 
     /// Remembers that the provider refused this request as it was changed and took it as it came: its conversation is sent as it
-    /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. Blocks on the store.
-    pub fn refused(&self, scope: &Scope, request: &Request) {
-        let lineages = plan::lineages(request);
+    /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. `policy` is the one it was
+    /// prepared with. Blocks on the store.
+    pub fn refused(&self, scope: &Scope, request: &Request, policy: &Policy) {
+        let lineages = plan::lineages(request, &policy.kinds);
         let offerable = request.offer_tool().is_some();
         let Some((_, lineage)) = lineages.recorded(request, offerable).last() else { return };
         let rendering = Rendering::kept(Reason::Refused);

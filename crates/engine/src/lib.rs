@@ -25,6 +25,7 @@
 mod answer;
 mod engine;
 mod hints;
+mod kinds;
 pub mod ledger;
 mod memo;
 mod plan;
@@ -38,6 +39,7 @@ pub use engine::{Engine, Outbound};
 pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
+pub use kinds::{ConfigError, Kinds, nearest};
 pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Receipt, SlotReceipt, Usage};
-pub use text::{Level, TextResult, compress_text, compress_text_for};
+pub use text::{Level, TextOptions, TextResult, compress_text, compress_text_for, compress_text_with};

@@ -16,7 +16,7 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::hints::Call;
-use crate::{Mode, Policy, Retrieval};
+use crate::{Kinds, Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
 pub(crate) const FLOOR_BYTES: usize = 160;
@@ -38,7 +38,7 @@ const CACHEABLE_BYTES: usize = 6_000;
 const OFFER_FROM_BYTES: usize = 24_000;
 
 /// What a text is compressed by: [`route::compress`](crate::route::compress), but for tests of what happens when it fails.
-pub(crate) type Compress = fn(&Segment<'_>, &Goal<'_>) -> Outcome;
+pub(crate) type Compress = fn(&Kinds, &Segment<'_>, &Goal<'_>) -> Outcome;
 
 /// Of which decision a rendering is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,14 @@ impl Lineages<'_> {
     }
 }
 
-/// Everything that may shape a rendering goes into its lineage: dialect, tools, the slot's text and what the call says about it,
-/// and so for each slot before.
-pub(crate) fn lineages(request: &Request) -> Lineages<'_> {
+/// Everything that may shape a rendering goes into its lineage: dialect, tools, settings by kind, the slot's text and what the call says
+/// about it, and so for each slot before.
+pub(crate) fn lineages<'r>(request: &'r Request, kinds: &Kinds) -> Lineages<'r> {
     let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
+    if let Some(settings) = kinds.canonical() {
+        lineage = lineage.then(settings.as_bytes());
+    }
     let mut conversation = lineage;
     let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();
     let slots = request.slots().iter().zip(&texts).map(|(slot, text)| {
@@ -480,14 +483,18 @@ impl Planner<'_> {
         let (slot, text) = (&slots[index], texts[index]);
         let counted = CountedOnce::new(self.tokenizer, text);
         let call = Call::new(slot.tool(), slot.arguments());
+        let mut hints = call.hints(text, slot.is_error());
+        let found = detect(&Segment { text, hints }).kind;
+        if let Err(reason) = self.policy.kinds.admits(found, text, &counted) {
+            return (Some(found), Rendering::kept(reason));
+        }
         self.index_up_to(slots, texts, index, plans);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let mut hints = call.hints(text, slot.is_error());
         // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be
         // edited wherever it comes from, except where a library of documents gave it.
-        hints.editable = match detect(&Segment { text, hints }).kind {
+        hints.editable = match found {
             Kind::Log => false,
             Kind::Code(_) => hints.editable || !call.asks_a_library(),
             _ => hints.editable,
@@ -521,7 +528,7 @@ impl Planner<'_> {
         let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
         let original = may_omit.then(|| Original::new(self.key, text));
         let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
-        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
+        (self.compress)(&self.policy.kinds, &Segment { text, hints }, &Goal { level, tokens: counted })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::Kinds;
+
 /// How much may be done to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mode {
@@ -82,6 +84,8 @@ pub struct Policy {
     pub user_text: bool,
     /// When the retrieval tool is added to a conversation's tools. Without it nothing is left out, only encoded.
     pub retrieval: Retrieval,
+    /// What may be done to each kind of text, where that is less than the mode allows.
+    pub kinds: Kinds,
     /// Bytes of new text that one request may have compressed; the rest passes as it is.
     pub work_bytes: usize,
     /// Time that planning one request may take; what is not reached passes as it is, now and on every later turn.
@@ -95,6 +99,7 @@ impl Policy {
             mode,
             user_text: true,
             retrieval: Retrieval::Auto,
+            kinds: Kinds::DEFAULT,
             work_bytes: 32 << 20,
             deadline: Duration::from_secs(2),
         }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use headroom::ledger::Ledger;
-use headroom::{Hints, Level, Query, Tokenizer, compress_text_for};
+use headroom::{Hints, Level, Query, TextOptions, Tokenizer, compress_text_with};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -178,7 +178,8 @@ async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refus
         };
         let tokenizer = question.model.as_deref().map_or(Tokenizer::O200k, Tokenizer::for_model);
         let keep = Some((&app.engine, &app.config.scope));
-        compress_text_for(tokenizer, &question.text, hints, level, keep)
+        let options = TextOptions { tokenizer, kinds: &app.config.policy.kinds };
+        compress_text_with(&options, &question.text, hints, level, keep)
     });
     let Ok(result) = result.await else {
         return Ok(Refusal::BadQuestion.explained("this text could not be compressed"));
