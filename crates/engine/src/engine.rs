@@ -346,6 +346,11 @@ impl Engine {
         crate::answer::answer(self.store(), scope, query)
     }
 
+    /// Answers the same question for a program or a person: everything that is selected, without pages.
+    pub fn answer_in_full(&self, scope: &Scope, query: &Query) -> Answer {
+        crate::answer::answer_in_full(self.store(), scope, query)
+    }
+
     /// The whole original under a handle, byte for byte.
     ///
     /// # Errors

@@ -116,6 +116,11 @@ async fn stats(app: &Arc<App>, query: &str) -> Result<Response<Body>, Refusal> {
             Err(_) => return Ok(Refusal::BadQuestion.explained(&format!("hours is {hours:?}, not a whole number"))),
         },
     };
+    Ok(json(StatusCode::OK, &figures(app, hours).await))
+}
+
+/// What `GET /stats` says; with `hours` the ledger of the last hours as well.
+pub(crate) async fn figures(app: &Arc<App>, hours: Option<u64>) -> Value {
     let asked = Arc::clone(app);
     let read = tokio::task::spawn_blocking(move || {
         let ledger = hours.and_then(|hours| ledger(&asked, hours));
@@ -139,7 +144,7 @@ async fn stats(app: &Arc<App>, query: &str) -> Result<Response<Body>, Refusal> {
     if hours.is_some() {
         figures["ledger"] = ledger.unwrap_or_default();
     }
-    Ok(json(StatusCode::OK, &figures))
+    figures
 }
 
 /// What the requests of the last hours cost; `None` when the store cannot be read.

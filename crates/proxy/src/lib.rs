@@ -36,4 +36,5 @@ mod serve;
 mod upstream;
 
 pub use config::{Config, Token, Upstreams};
+pub use receipts::fresh_id;
 pub use serve::{Running, ServeError, serve};
