@@ -28,7 +28,7 @@ mod text;
 
 pub use body::{Conversation, body};
 pub use error::Error;
-pub use headroom::{Kinds, Omission, TextResult, nearest};
+pub use headroom::{Kinds, Omission, TextResult, nearest, parse_line_range};
 pub use library::{Address, Headroom, Prepared, Selection};
 pub use options::{Options, Spelling};
 pub use proxy::{Proxy, ProxyOptions, Targets};
