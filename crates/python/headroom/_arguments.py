@@ -10,15 +10,15 @@ from ._errors import ConfigError
 Lines = Union[str, int, tuple[int, int]]
 
 
-def refuse(name: str, expected: str, given: object) -> NoReturn:
-    raise TypeError(f"{name}: expected {expected}, not {type(given).__name__}")
+def refuse(name: str, expected: str, given: object, hint: str = "") -> NoReturn:
+    raise TypeError(f"{name}: expected {expected}, not {type(given).__name__}{hint}")
 
 
 def text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray)):
-        refuse(name, f"str; decode it first, as in {name}.decode()", value)
+        refuse(name, "str", value, f"; decode it first, as in {name}.decode()")
     refuse(name, "str", value)
 
 
@@ -31,9 +31,9 @@ def dumped(name: str, value: Any) -> str:
     try:
         return json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except TypeError as error:
-        raise TypeError(f"{name}: cannot be sent as JSON: {error}; pass what you would pass to the provider's SDK") from None
+        raise TypeError(f"{name}: cannot be written as JSON: {error}") from None
     except ValueError as error:
-        raise ConfigError(f"{name}: cannot be sent as JSON: {error}") from None
+        raise ConfigError(f"{name}: cannot be written as JSON: {error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -254,6 +254,22 @@ fn nearest(given: &str, known: Vec<String>) -> Option<String> {
     headroom_embed::nearest(given, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
+/// Seconds that each of `rounds` calls of [`compress`] takes when Rust makes them: what the tests compare calls from Python with.
+#[pyfunction]
+fn seconds_in_rust(py: Python<'_>, text: &str, rounds: usize) -> PyResult<Vec<f64>> {
+    let call = Call { kind: Some("auto"), level: Some("standard"), ..Call::default() };
+    let timed = |_| {
+        let begun = std::time::Instant::now();
+        headroom_embed::compress(text, &call).map(|result| {
+            // What is kept of a result is not measured, as it is not in Python.
+            let seconds = begun.elapsed().as_secs_f64();
+            drop(result);
+            seconds
+        })
+    };
+    unlocked(py, || (0..rounds).map(timed).collect())
+}
+
 /// Reads `FIRST-LAST` or one number.
 #[pyfunction]
 fn parse_lines(lines: &str) -> Option<(usize, usize)> {
@@ -264,5 +280,5 @@ fn parse_lines(lines: &str) -> Option<(usize, usize)> {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{CompressResult, Library, Omission, Proxy, compress, nearest, parse_lines};
+    use super::{CompressResult, Library, Omission, Proxy, compress, nearest, parse_lines, seconds_in_rust};
 }
