@@ -41,7 +41,8 @@ def outcome(result):
         "kind": result.kind,
         "exact": result.exact,
         "tokens_before": result.tokens_before,
-        "tokens_after": result.tokens_after,
+        # A handle takes a token more or less in every store.
+        "tokens_after": None if result.handle else result.tokens_after,
         "omitted": [[omission.first, omission.last] for omission in result.omissions],
     }
 
@@ -66,7 +67,8 @@ class Package(unittest.TestCase):
                 result = hr.compress(ROWS)
                 self.assertFalse(result.exact)
                 self.assertEqual(result.omissions[0].unit, "row")
-                self.assertEqual(sum(omission.count for omission in result.omissions) + 6, result.omissions[0].total + 6 - 300 + sum(o.count for o in result.omissions))
+                for omission in result.omissions:
+                    self.assertEqual((omission.count, omission.total), (omission.last - omission.first + 1, 300))
             # Another process, a day later.
             with Headroom(pathlib.Path(folder) / "store.db") as hr:
                 self.assertEqual(hr.retrieve(result.handle), ROWS)
