@@ -72,7 +72,11 @@ test("Anthropic: a retrieval is answered, whole and in a stream", async (t) => {
   assert.equal(final.stop_reason, "end_turn");
 
   assert.deepEqual(received.map((request) => request.path), Array(4).fill("/v1/messages"));
-  assert.ok(received.every(({ headers }) => headers["x-api-key"] === "of the caller" && headers["x-own"] === "1" && !("x-headroom-token" in headers)));
+  for (const { headers } of received) {
+    // Versions of the SDK differ in the header they send the key in.
+    assert.equal(headers["x-api-key"] ?? headers.authorization.replace("Bearer ", ""), "of the caller");
+    assert.deepEqual([headers["x-own"], headers["x-headroom-token"]], ["1", undefined]);
+  }
   assert.deepEqual(received[0].json.tools.map((tool) => tool.name), ["Bash", TOOL]);
   assert.ok(answerIn(received[0]).length < first.length / 2);
   assert.equal(answerIn(received[1]), first);
