@@ -9,23 +9,24 @@ from headroom import Headroom
 
 QUESTION = "How long may the pump run dry, and what does error E42 mean?"
 
-HANDBOOK = [
-    "The pump was designed for gardens of middle size and has been built in the same town since 1974. ",
-    "Before the first start, fill the housing with clean water through the upper opening. ",
-    "The pump may run dry for 30 seconds at most; after that its seal is damaged. ",
-    "Keep the hose away from sharp edges, and roll it up loosely when the season ends. ",
-    "Error E42 means that the inlet is blocked: close the valve, clean the strainer and start again. ",
-    "The colour of the housing may differ from the pictures in this handbook. ",
-    "In winter the pump is kept in a room without frost, after all of its water has been let out. ",
-    "Spare parts can be had for ten years from the date on the type plate. ",
+PARTS = ["The housing", "The hose", "The inlet", "The outer cable", "The float switch", "The handle", "The strainer", "The lid"]
+REMARKS = [
+    "has been made in the same town since the company was founded by two brothers",
+    "comes in several colours, and may differ from the pictures in this handbook",
+    "is best cleaned with a soft cloth and some lukewarm water at the end of the season",
+    "was chosen after long tests in gardens of every size, by day and by night",
+    "can be ordered again from every dealer who sells our machines, together with its screws",
+    "rests in the box under the paper, beside the small bag with the other pieces",
 ]
 
 
 def passages():
     """What a retriever would have found: long, and mostly about something else."""
-    for chapter in range(1, 4):
-        body = "".join(HANDBOOK[(chapter * 3 + n) % len(HANDBOOK)] + f"See also section {chapter}.{n}. " for n in range(60))
-        yield f"Chapter {chapter}. {body}"
+    for chapter in range(3):
+        sentences = [f"{part} {remark}." for part in PARTS for remark in REMARKS[chapter % 2 :: 2]]
+        sentences.insert(5, "The pump may run dry for 30 seconds at most, since its seal needs water.")
+        sentences.insert(14, "Error E42 means that the inlet is blocked: close the valve, clean the strainer and start again.")
+        yield f"Chapter {chapter + 1}. " + " ".join(sentences)
 
 
 def main():

@@ -7,12 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
-tools=$target/python-venv
-stamp=$tools/requirements.installed
+# The environment of tests/sdk, with a little more.
+tools=$target/sdk-venv
+stamp=$tools/python-requirements.installed
 wanted=$(cat tests/sdk/requirements.txt tests/python/requirements.txt)
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
+    [ -d "$tools" ] || python3 -m venv "$tools"
     "$tools/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt
     printf '%s\n' "$wanted" >"$stamp"
 fi
