@@ -1,6 +1,8 @@
 //! One text.
 
-use headroom::{Engine, Hints, Kinds, Level, TextOptions, TextResult, Tokenizer, compress_text_with};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use headroom::{Engine, Hints, Kind, Kinds, Level, Reason, TextOptions, TextResult, Tokenizer, compress_text_with};
 use headroom_store::Scope;
 
 use crate::Error;
@@ -53,5 +55,37 @@ pub(crate) fn compress_in(
     let hints =
         Hints { tool: call.tool, command: call.command, path: call.path, kind, query: call.query, ..Hints::NONE };
     let tokenizer = call.model.map_or(Tokenizer::O200k, Tokenizer::for_model);
-    Ok(compress_text_with(&TextOptions { tokenizer, kinds }, text, hints, level, keep))
+    let options = TextOptions { tokenizer, kinds };
+    Ok(guarded(text, tokenizer, || compress_text_with(&options, text, hints, level, keep)))
+}
+
+/// A compressor that fails costs the savings, not the caller's program.
+fn guarded(text: &str, tokenizer: Tokenizer, work: impl FnOnce() -> TextResult) -> TextResult {
+    // What a panic leaves behind is locals of the compressor: the store is written after it, in one batch.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let tokens = tokenizer.count(text);
+        TextResult {
+            text: text.to_owned(),
+            kind: Kind::Opaque,
+            compressor: None,
+            exact: true,
+            tokens_before: tokens,
+            tokens_after: tokens,
+            handle: None,
+            omissions: Vec::new(),
+            reason: Reason::Panic,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compressor_that_panics_gives_the_text_as_it_was() {
+        let result = guarded("a text", Tokenizer::O200k, || panic!("a compressor's own bug"));
+        assert_eq!((result.text.as_str(), result.exact, result.reason), ("a text", true, Reason::Panic));
+        assert_eq!((result.tokens_before, result.tokens_after), (2, 2));
+    }
 }
