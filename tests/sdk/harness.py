@@ -140,11 +140,14 @@ class Proxy:
 class SdkCase(unittest.TestCase):
     """A test with both of them; each class starts its own."""
 
+    # Whatever stands between client and provider: made with the provider's address, it has one of its own in `base`.
+    door = Proxy
+
     @classmethod
     def setUpClass(cls):
         cls.provider = Provider()
         cls.addClassCleanup(cls.provider.close)
-        cls.proxy = Proxy(cls.provider.base)
+        cls.proxy = cls.door(cls.provider.base)
         cls.addClassCleanup(cls.proxy.close)
 
     def received(self, count):

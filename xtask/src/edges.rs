@@ -33,6 +33,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "headroom-wire",
         ],
     ),
+    ("headroom-embed", &["headroom", "headroom-core", "headroom-proxy", "headroom-store", "headroom-wire"]),
+    ("headroom-python", &["headroom-embed"]),
+    ("headroom-node", &["headroom-embed"]),
     ("headroom-testkit", &["headroom-core", "headroom-tokens"]),
     ("xtask", &["headroom-evals"]),
 ];

@@ -18,6 +18,10 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) store: Option<String>,
 
+    /// Settings by kind of text, as JSON: {"json": {"threshold": 1000}}
+    #[arg(long, global = true, value_name = "JSON")]
+    pub(crate) compression: Option<String>,
+
     /// What is logged to stderr: error, warn, info, debug, trace, or a filter
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,

@@ -58,7 +58,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
         Command::Run(args) => commands::run::run(&args, engine),
         Command::Hook(args) => commands::hook::run(args.action, engine),
-        Command::Compress(args) => commands::compress::run(&args, engine),
+        Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;
             commands::request::run(&args, &engine()?, &policy)
@@ -84,7 +84,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
 }
 
 fn gather(cli: &Cli) -> Result<Said, CliError> {
-    let mut flags = vec![("store", cli.store.clone()), ("log", cli.log.clone())];
+    let mut flags =
+        vec![("store", cli.store.clone()), ("log", cli.log.clone()), ("compression", cli.compression.clone())];
     if let Command::Proxy(proxy) = &cli.command {
         flags.extend([
             ("listen", proxy.listen.clone()),

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use headroom::{Mode, Policy};
+use headroom::{Kinds, Mode, Policy};
 
 /// One option.
 #[derive(Debug)]
@@ -67,6 +67,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         variable: "HEADROOM_ALIGN",
         default: "auto",
         about: "Whether values that change on every request (times, ids, the order of tools) are kept from moving the part of a request that caches hold: auto (where it was seen to happen), off",
+    },
+    OptionSpec {
+        key: "compression",
+        variable: "HEADROOM_COMPRESSION",
+        default: "",
+        about: "Settings by kind of text as a JSON object, such as {\"json\": {\"threshold\": 1000}}; in the file a table, [compression.json]",
     },
     OptionSpec {
         key: "deadline-ms",
@@ -195,12 +201,14 @@ impl Said {
         policy.user_text = reader.switch("user-text");
         policy.retrieval = reader.parsed("retrieval").unwrap_or(policy.retrieval);
         policy.align = reader.parsed("align").unwrap_or(policy.align);
+        policy.kinds = reader.kinds("compression");
         policy.deadline = std::time::Duration::from_millis(reader.parsed("deadline-ms").unwrap_or_default());
         let settings = Settings {
             listen: reader.parsed("listen"),
             store: reader.text("store"),
             store_budget: reader.parsed("store-budget").unwrap_or_default(),
             policy,
+            compression: reader.text("compression"),
             anthropic_upstream: reader.url("anthropic-upstream"),
             openai_upstream: reader.url("openai-upstream"),
             gemini_upstream: reader.url("gemini-upstream"),
@@ -222,6 +230,8 @@ pub(crate) struct Settings {
     /// File with own prices.
     pub(crate) prices: Option<String>,
     pub(crate) policy: Policy,
+    /// What was said of each kind of text, as JSON; the policy has its meaning.
+    pub(crate) compression: Option<String>,
     pub(crate) anthropic_upstream: String,
     pub(crate) openai_upstream: String,
     pub(crate) gemini_upstream: String,
@@ -257,6 +267,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Settings by kind of text, written as JSON.
+    fn kinds(&mut self, key: &'static str) -> Kinds {
+        let Some(text) = self.text(key) else { return Kinds::DEFAULT };
+        let read = serde_json::from_str(&text)
+            .map_err(|error| format!("{key} is not JSON: {error}"))
+            .and_then(|said| Kinds::from_json(&said, key).map_err(|error| error.to_string()));
+        read.unwrap_or_else(|problem| {
+            let origin = self.said.values.get(key).map(|(_, origin)| format!(" ({origin})")).unwrap_or_default();
+            self.problems.push(format!("{problem}{origin}"));
+            Kinds::DEFAULT
+        })
+    }
+
     fn url(&mut self, key: &str) -> String {
         let Some((value, origin)) = self.said.values.get(key) else { return String::new() };
         if !value.starts_with("http://") && !value.starts_with("https://") {
@@ -282,6 +305,11 @@ fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>, Vec<String>> {
             toml::Value::String(text) => said.push((option.key, text)),
             toml::Value::Integer(number) => said.push((option.key, number.to_string())),
             toml::Value::Boolean(switch) => said.push((option.key, if switch { "on" } else { "off" }.to_owned())),
+            // The one option with structure; from here on it is the JSON that the variable and the flag take.
+            toml::Value::Table(table) if key == "compression" => match serde_json::to_string(&table) {
+                Ok(json) => said.push((option.key, json)),
+                Err(error) => problems.push(format!("{}: {key}: {error}", path.display())),
+            },
             other => problems.push(format!("{}: {key} is a {}, expected one value", path.display(), other.type_str())),
         }
     }
@@ -341,6 +369,20 @@ mod tests {
         let error = Said::gather(Some(&path), None, |_| None, &[]).unwrap_err().to_string();
         assert!(error.contains("did you mean \"policy\"") && error.contains("unknown key \"zzz\""), "{error}");
         assert!(Said::gather(Some(Path::new("/nonexistent/c.toml")), None, |_| None, &[]).is_err());
+    }
+
+    #[test]
+    fn settings_by_kind_are_read_from_a_table_and_from_json() {
+        let (_folder, path) = file("[compression.json]\nthreshold = 1000\n[compression.prose]\nratio = 0.4\n");
+        let from_file = Said::gather(Some(&path), None, |_| None, &[]).unwrap().read().unwrap().policy.kinds;
+        let json = r#"{"json": {"threshold": 1000}, "prose": {"ratio": 0.4}}"#;
+        let flags = [("compression", Some(json.to_owned()))];
+        let from_flag = Said::gather(None, None, |_| None, &flags).unwrap().read().unwrap().policy.kinds;
+        assert!(from_file == from_flag && !from_flag.is_default());
+
+        let (_folder, path) = file("[compression.jsn]\n");
+        let refused = Said::gather(Some(&path), None, |_| None, &[]).unwrap().read().unwrap_err().to_string();
+        assert!(refused.contains("did you mean \"json\"") && refused.contains("config.toml"), "{refused}");
     }
 
     #[test]

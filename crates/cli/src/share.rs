@@ -131,6 +131,9 @@ fn start(settings: &Settings, config: Option<&Path>, folder: &Path) -> std::io::
     if let Some(store) = &settings.store {
         command.args(["--store", store]);
     }
+    if let Some(compression) = &settings.compression {
+        command.args(["--compression", compression]);
+    }
     command.args(["--log", &settings.log, "proxy", "--listen", "127.0.0.1:0"]);
     command.args(["--policy", &settings.policy.mode.to_string()]);
     command.args(["--anthropic-upstream", &settings.anthropic_upstream]);

@@ -48,5 +48,5 @@ pub static ALL: &[&dyn Compressor] = &[
     &command::CommandCompressor,
     &diff::DiffCompressor,
     &html::HtmlCompressor,
-    &prose::Kompress,
+    &prose::Kompress::BY_ITSELF,
 ];

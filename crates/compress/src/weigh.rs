@@ -36,8 +36,9 @@ pub fn compress(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     compress_with(&[], segment, goal)
 }
 
-/// [`compress`] with more compressors than [`ALL`]: those of crates that this one does not know.
-pub fn compress_with(more: &[&'static dyn Compressor], segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+/// [`compress`] with more compressors than [`ALL`], which are asked before those: of crates that this one does not know, or with
+/// settings of the caller's.
+pub fn compress_with(more: &[&dyn Compressor], segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     if segment.text.len() < FLOOR_BYTES {
         let kind = segment.hints.kind.unwrap_or(Kind::Opaque);
         return Outcome { kind, compressor: None, compressed: None, reason: Reason::BelowFloor, tokens: (0, 0) };
@@ -52,7 +53,7 @@ pub fn compress_with(more: &[&'static dyn Compressor], segment: &Segment<'_>, go
     };
     // A compressor of several kinds learns here which it is.
     let segment = &Segment { hints: Hints { kind: Some(kind), ..segment.hints }, ..*segment };
-    let Some(compressor) = ALL.iter().chain(more).copied().find(|compressor| compressor.accepts(kind)) else {
+    let Some(compressor) = more.iter().chain(ALL).copied().find(|compressor| compressor.accepts(kind)) else {
         return outcome(None, None, Reason::Opaque, (0, 0));
     };
     let Some(compressed) = compressor.compress(segment, goal) else {

@@ -142,26 +142,31 @@ impl Answer {
 
 /// Answers one question from the store. A miss never says whether another scope has the original.
 pub(crate) fn answer(store: &Store, scope: &Scope, query: &Query) -> Answer {
+    selection(store, scope, query).map_or_else(Answer::miss, |selection| page(&selection, query))
+}
+
+/// The same for a reader without a window: everything that is selected, whatever `offset` and `limit` say.
+pub(crate) fn answer_in_full(store: &Store, scope: &Scope, query: &Query) -> Answer {
+    let whole = |text: String| Answer::Found { selected: text.chars().count(), text };
+    selection(store, scope, query).map_or_else(Answer::miss, whole)
+}
+
+/// What a query selects, or the sentence that says why nothing.
+fn selection(store: &Store, scope: &Scope, query: &Query) -> Result<String, String> {
     let original = match store.original(scope, query.handle) {
         Ok(Some(original)) => original,
         Ok(None) => {
-            return Answer::miss(format!(
+            return Err(format!(
                 "{} is not kept here, and asking again will not change that. Work from what is shown, or produce it again \
                  (re-run the command, re-read the file).",
                 query.handle
             ));
         }
         Err(error) => {
-            return Answer::miss(format!(
-                "{} cannot be read now ({error}). Produce it again if you need it.",
-                query.handle
-            ));
+            return Err(format!("{} cannot be read now ({error}). Produce it again if you need it.", query.handle));
         }
     };
-    match select(&original, query) {
-        Ok(selection) => page(&selection, query),
-        Err(problem) => Answer::miss(problem),
-    }
+    select(&original, query)
 }
 
 /// What the query selects, before paging. Lines first, then the pattern or the path on what is left.

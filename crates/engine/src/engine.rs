@@ -170,7 +170,7 @@ impl Engine {
         let insertion = request.offer_tool();
         let mut head = self.head(reach, scope, digest, seen.as_ref(), policy)?;
         let tools = Self::tools_as_sent(request, &head);
-        let lineages = plan::lineages(request, tools);
+        let lineages = plan::lineages(request, tools, &policy.kinds);
         let late = || started.elapsed() > policy.deadline;
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
@@ -404,11 +404,12 @@ impl Engine {
     }
 
     /// Remembers that the provider refused this request as it was changed and took it as it came: its conversation is sent as it
-    /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. Blocks on the store.
-    pub fn refused(&self, scope: &Scope, request: &Request) {
+    /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. `policy` is the one it was
+    /// prepared with. Blocks on the store.
+    pub fn refused(&self, scope: &Scope, request: &Request, policy: &Policy) {
         let digest = scope.digest();
         let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
-        let lineages = plan::lineages(request, tools);
+        let lineages = plan::lineages(request, tools, &policy.kinds);
         let offerable = request.offer_tool().is_some();
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
@@ -484,6 +485,11 @@ impl Engine {
     /// Answers a question about an original.
     pub fn answer(&self, scope: &Scope, query: &Query) -> Answer {
         crate::answer::answer(self.store(), scope, query)
+    }
+
+    /// Answers the same question for a program or a person: everything that is selected, without pages.
+    pub fn answer_in_full(&self, scope: &Scope, query: &Query) -> Answer {
+        crate::answer::answer_in_full(self.store(), scope, query)
     }
 
     /// The whole original under a handle, byte for byte.

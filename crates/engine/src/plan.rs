@@ -18,7 +18,7 @@ use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::frame::Frame;
 use crate::hints::Call;
-use crate::{Mode, Policy, Retrieval};
+use crate::{Kinds, Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
 pub(crate) const FLOOR_BYTES: usize = 160;
@@ -40,7 +40,7 @@ const CACHEABLE_BYTES: usize = 6_000;
 const OFFER_FROM_BYTES: usize = 24_000;
 
 /// What a text is compressed by: [`route::compress`](crate::route::compress), but for tests of what happens when it fails.
-pub(crate) type Compress = fn(&Segment<'_>, &Goal<'_>) -> Outcome;
+pub(crate) type Compress = fn(&Kinds, &Segment<'_>, &Goal<'_>) -> Outcome;
 
 /// Of which decision a rendering is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,12 +117,15 @@ impl Lineages<'_> {
     }
 }
 
-/// Everything that may shape a rendering goes into its lineage: dialect, tools, the slot's text and what the call says about it,
-/// and so for each slot before.
+/// Everything that may shape a rendering goes into its lineage: dialect, tools, settings by kind, the slot's text and what the call says
+/// about it, and so for each slot before.
 ///
 /// `tools` are the client's as they are sent; they can differ from those of this body in order and spacing.
-pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8]) -> Lineages<'r> {
+pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8], kinds: &Kinds) -> Lineages<'r> {
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
+    if let Some(settings) = kinds.canonical() {
+        lineage = lineage.then(settings.as_bytes());
+    }
     let mut conversation = lineage;
     let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();
     let slots = request.slots().iter().zip(&texts).map(|(slot, text)| {
@@ -496,11 +499,15 @@ impl Planner<'_> {
         let body = &text[frame.body.clone()];
         let (counted, counted_body) = (CountedOnce::new(self.tokenizer, text), CountedOnce::new(self.tokenizer, body));
         let call = Call::new(slot.tool(), slot.arguments());
+        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) };
+        let found = hints.kind.unwrap_or(Kind::Opaque);
+        if let Err(reason) = self.policy.kinds.admits(found, body, &counted_body) {
+            return (Some(found), Rendering::kept(reason));
+        }
         self.index_up_to(slots, texts, index, plans);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) };
         let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted_body, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
@@ -535,7 +542,7 @@ impl Planner<'_> {
         let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
         let original = may_omit.then(|| Original::new(self.key, text));
         let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
-        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
+        (self.compress)(&self.policy.kinds, &Segment { text, hints }, &Goal { level, tokens: counted })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::Kinds;
+
 /// How much may be done to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mode {
@@ -115,6 +117,8 @@ pub struct Policy {
     /// Whether a request without cache markers of its own gets some: only for those who pay by the token, and only where the provider wants
     /// markers.
     pub breakpoints: bool,
+    /// What may be done to each kind of text, where that is less than the mode allows.
+    pub kinds: Kinds,
     /// Bytes of new text that one request may have compressed; the rest passes as it is.
     pub work_bytes: usize,
     /// Time that planning one request may take; what is not reached passes as it is, now and on every later turn.
@@ -130,6 +134,7 @@ impl Policy {
             retrieval: Retrieval::Auto,
             align: Align::Auto,
             breakpoints: false,
+            kinds: Kinds::DEFAULT,
             work_bytes: 32 << 20,
             deadline: Duration::from_secs(2),
         }

@@ -5,7 +5,7 @@ use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
 use crate::hints::Call;
-use crate::{Engine, route};
+use crate::{Engine, Kinds, route};
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,27 @@ pub fn compress_text_for(
     level: Level,
     keep: Option<(&Engine, &Scope)>,
 ) -> TextResult {
+    compress_text_with(&TextOptions { tokenizer, kinds: &Kinds::DEFAULT }, text, hints, level, keep)
+}
+
+/// What shapes the compression of a text besides what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions<'a> {
+    /// Whose tokens are counted.
+    pub tokenizer: Tokenizer,
+    /// What may be done to each kind of text.
+    pub kinds: &'a Kinds,
+}
+
+/// [`compress_text`] for a given tokenizer, and with settings by kind.
+pub fn compress_text_with(
+    options: &TextOptions<'_>,
+    text: &str,
+    hints: Hints<'_>,
+    level: Level,
+    keep: Option<(&Engine, &Scope)>,
+) -> TextResult {
+    let tokenizer = options.tokenizer;
     let key = keep.filter(|_| level != Level::Lossless).map(|(engine, _)| engine.store().handle_key());
     let original = key.map(|key| Original::new(key, text));
     let level = match &original {
@@ -89,7 +110,7 @@ pub fn compress_text_for(
         None => headroom_core::Level::Exact,
     };
     let goal = Goal { level, tokens: &tokenizer };
-    let outcome = route::compress(&Segment { text, hints }, &goal);
+    let outcome = route::compress(options.kinds, &Segment { text, hints }, &goal);
     let unchanged = |kind, compressor, reason| TextResult::unchanged(tokenizer, text, kind, compressor, reason);
     let Some(compressed) = outcome.compressed else {
         return unchanged(outcome.kind, outcome.compressor, outcome.reason);

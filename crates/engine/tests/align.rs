@@ -149,7 +149,7 @@ fn a_refused_conversation_and_one_that_cannot_be_recorded_are_left_alone() {
     prepare(&engine, &chat("It is 10:00:00.", &["a"], 0));
     let second = chat("It is 10:01:00.", &["a"], 1);
     assert!(prepare(&engine, &second).body.is_some());
-    engine.refused(&Scope::default(), &second);
+    engine.refused(&Scope::default(), &second, &Policy::of(Mode::Standard));
     for turn in 1..4 {
         assert_eq!(prepare(&engine, &chat(&format!("It is 10:0{turn}:00."), &["a"], turn)).body, None);
     }

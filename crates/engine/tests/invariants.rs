@@ -322,7 +322,7 @@ proptest! {
                 prop_assert_eq!(&bytes(&restarted.prepare(&scope, &prefix, &policy)), &sent);
                 earlier = parts(dialect, &sent).1;
                 if turns == refuse_at && outbound.body.is_some() {
-                    engine.refused(&scope, &prefix);
+                    engine.refused(&scope, &prefix, &policy);
                     refused = true;
                 }
             }
@@ -378,7 +378,7 @@ fn a_refusal_outlives_the_store() {
     let talks = std::iter::repeat_with(|| conversation().new_tree(runner).unwrap().current());
     let talks: Vec<_> = talks.filter(changed).take(8).collect();
     for talk in &talks {
-        engine.refused(&Scope::default(), &request(talk, dialect, talk.len() - 1));
+        engine.refused(&Scope::default(), &request(talk, dialect, talk.len() - 1), &Policy::of(Mode::Standard));
     }
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("ALTER TABLE renderings RENAME TO gone").unwrap();

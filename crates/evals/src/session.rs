@@ -145,6 +145,7 @@ impl Session {
             tools: (!tools.is_empty()).then(|| raw(&Value::from(tools))).flatten(),
             messages: messages.iter().filter_map(spoken).collect(),
             model: model.to_owned(),
+            clock: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use headroom::ledger::{Ledger, Why};
-use headroom::{Hints, Level, Query, Tokenizer, compress_text_for};
+use headroom::{Hints, Level, Query, TextOptions, Tokenizer, compress_text_with};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -122,6 +122,11 @@ async fn stats(app: &Arc<App>, query: &str) -> Result<Response<Body>, Refusal> {
             Err(_) => return Ok(Refusal::BadQuestion.explained(&format!("hours is {hours:?}, not a whole number"))),
         },
     };
+    Ok(json(StatusCode::OK, &figures(app, hours).await))
+}
+
+/// What `GET /stats` says; with `hours` the ledger of the last hours as well.
+pub(crate) async fn figures(app: &Arc<App>, hours: Option<u64>) -> Value {
     let asked = Arc::clone(app);
     let read = tokio::task::spawn_blocking(move || {
         let ledger = hours.and_then(|hours| ledger(&asked, hours));
@@ -147,7 +152,7 @@ async fn stats(app: &Arc<App>, query: &str) -> Result<Response<Body>, Refusal> {
     if hours.is_some() {
         figures["ledger"] = ledger.unwrap_or_default();
     }
-    Ok(json(StatusCode::OK, &figures))
+    figures
 }
 
 /// What the requests of the last hours cost; `None` when the store cannot be read.
@@ -204,7 +209,8 @@ async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refus
         };
         let tokenizer = question.model.as_deref().map_or(Tokenizer::O200k, Tokenizer::for_model);
         let keep = Some((&app.engine, &app.config.scope));
-        compress_text_for(tokenizer, &question.text, hints, level, keep)
+        let options = TextOptions { tokenizer, kinds: &app.config.policy.kinds };
+        compress_text_with(&options, &question.text, hints, level, keep)
     });
     let Ok(result) = result.await else {
         return Ok(Refusal::BadQuestion.explained("this text could not be compressed"));

@@ -105,7 +105,7 @@ impl Way<'_> {
         let response = self.send(Sent::AsItCame, raw).await;
         if response.as_ref().is_ok_and(|response| response.status().is_success()) {
             let app = Arc::clone(self.app);
-            soon(move || app.engine.refused(&app.config.scope, &request)).await;
+            soon(move || app.engine.refused(&app.config.scope, &request, &app.config.policy)).await;
         }
         Ok(Exchanged { response, how: Sent::AsItCame, turn: passing(self.dialect), receipt, observed, room: None })
     }

@@ -4,15 +4,17 @@
 //! (the answer, as it comes). What can go wrong with us costs savings, never the request: the worst answer is what the
 //! provider says to the client's own bytes.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), headroom_proxy::ServeError> {
+//! ```
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), headroom_proxy::ServeError> {
 //! use headroom::{Engine, Mode, Policy};
 //! use headroom_store::Store;
 //!
-//! let config = headroom_proxy::Config::local(Policy::of(Mode::Standard));
+//! let mut config = headroom_proxy::Config::local(Policy::of(Mode::Standard));
+//! config.listen.set_port(0);
 //! let running = headroom_proxy::serve(config, Engine::new(Store::memory())).await?;
 //! println!("listening on {}", running.addr());
-//! running.until_signal().await;
+//! running.shutdown().await; // or running.until_signal().await
 //! # Ok(())
 //! # }
 //! ```
@@ -36,4 +38,5 @@ mod serve;
 mod upstream;
 
 pub use config::{Config, Token, Upstreams};
+pub use receipts::fresh_id;
 pub use serve::{Running, ServeError, serve};

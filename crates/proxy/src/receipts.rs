@@ -77,7 +77,7 @@ impl Receipts {
 }
 
 /// A fresh request id: unique in this process, and among processes by the time of their first request.
-pub(crate) fn fresh_id(at_ms: u64) -> String {
+pub fn fresh_id(at_ms: u64) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("hrq_{at_ms:x}_{:x}_{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use headroom::Engine;
@@ -54,6 +54,8 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Running {
     addr: SocketAddr,
+    /// Gone when the proxy has stopped. The receipts' writer ends with it, so nobody else holds it.
+    app: Weak<App>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
@@ -79,14 +81,21 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let rooms = Rooms::new(config.held_bytes);
     let app = Arc::new(App { config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
+    let known = Arc::downgrade(&app);
     let accepting = tokio::spawn(accept(listener, app, writer, stopped));
-    Ok(Running { addr, stop, accepting })
+    Ok(Running { addr, app: known, stop, accepting })
 }
 
 impl Running {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The figures of `GET /stats`, with the ledger of the last `hours` if they are given; `None` when it has stopped.
+    pub async fn stats(&self, hours: Option<u64>) -> Option<serde_json::Value> {
+        let app = self.app.upgrade()?;
+        Some(crate::admin::figures(&app, hours).await)
     }
 
     /// Takes no more connections, lets requests under way finish (within the drain timeout), files their receipts.

@@ -9,7 +9,7 @@ use headroom_core::Handle;
 #[non_exhaustive]
 pub enum StoreError {
     /// The folder or file could not be created.
-    #[error("cannot create the store at {}: {source}; choose another place with --store", path.display())]
+    #[error("cannot create the store at {}: {source}; name another place for the store", path.display())]
     Create {
         /// The store's file.
         path: PathBuf,

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use headroom::{Engine, Hints, compress_text};
+use headroom::{Engine, Hints, Kinds, TextOptions, Tokenizer, compress_text_with};
 use headroom_store::Scope;
 use serde::Serialize;
 
@@ -33,7 +33,11 @@ struct OmissionOutput {
     total: usize,
 }
 
-pub(crate) fn run(args: &CompressArgs, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+pub(crate) fn run(
+    args: &CompressArgs,
+    kinds: &Kinds,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+) -> Result<(), CliError> {
     let bytes = read(&args.file)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return not_text(args, &bytes);
@@ -49,10 +53,12 @@ pub(crate) fn run(args: &CompressArgs, open: impl FnOnce() -> Result<Engine, Cli
         ..Hints::NONE
     };
     let scope = Scope::default();
+    let options = TextOptions { tokenizer: Tokenizer::O200k, kinds };
+    let compress = |level, keep| compress_text_with(&options, text, hints, level, keep);
     let result = match args.level {
-        Level::Lossless => compress_text(text, hints, headroom::Level::Lossless, None),
-        Level::Light => compress_text(text, hints, headroom::Level::Light, Some((&open()?, &scope))),
-        Level::Standard => compress_text(text, hints, headroom::Level::Standard, Some((&open()?, &scope))),
+        Level::Lossless => compress(headroom::Level::Lossless, None),
+        Level::Light => compress(headroom::Level::Light, Some((&open()?, &scope))),
+        Level::Standard => compress(headroom::Level::Standard, Some((&open()?, &scope))),
     };
     if !args.json {
         return out::data(result.text.as_bytes());

@@ -1,6 +1,6 @@
 //! `headroom get`
 
-use headroom::{Engine, Handle, MAX_LIMIT, Query, parse_line_range};
+use headroom::{Engine, Handle, Query, parse_line_range};
 use headroom_store::Scope;
 
 use crate::args::GetArgs;
@@ -24,24 +24,11 @@ pub(crate) fn run(args: &GetArgs, engine: &Engine) -> Result<(), CliError> {
         let original = original.ok_or_else(|| CliError::NotFound(format!("{handle} is not kept in this store")))?;
         return out::data(original.as_bytes());
     }
-    let mut query = Query {
-        line_range,
-        pattern: args.pattern.clone(),
-        json_path: args.json_path.clone(),
-        limit: Some(MAX_LIMIT),
-        ..Query::whole(handle)
-    };
+    let query =
+        Query { line_range, pattern: args.pattern.clone(), json_path: args.json_path.clone(), ..Query::whole(handle) };
     // A person at a terminal has a pager; pages are for models.
-    loop {
-        let answer = engine.answer(&scope, &query);
-        let headroom::Answer::Found { text, selected } = answer else {
-            return Err(CliError::NotFound(answer.text().to_owned()));
-        };
-        query.offset += MAX_LIMIT;
-        if query.offset >= selected {
-            return out::data(text.as_bytes());
-        }
-        let page = text.rfind("\n[characters ").map_or(text.as_str(), |end| &text[..end]);
-        out::data(page.as_bytes())?;
+    match engine.answer_in_full(&scope, &query) {
+        headroom::Answer::Found { text, .. } => out::data(text.as_bytes()),
+        headroom::Answer::Miss { text } => Err(CliError::NotFound(text)),
     }
 }

@@ -50,7 +50,21 @@ pub struct SegmentScore {
 }
 
 /// The compressor of prose.
-pub(crate) struct Kompress;
+#[derive(Clone, Copy, Debug)]
+pub struct Kompress {
+    /// The share of bytes that may stay; `None` lets the text decide.
+    ratio: Option<f32>,
+}
+
+impl Kompress {
+    /// The text decides how much of it stays.
+    pub(crate) const BY_ITSELF: Self = Self { ratio: None };
+
+    /// So large a share of a text's bytes may stay, marks not counted; see [`compress_prose`].
+    pub const fn with_ratio(share: f32) -> Self {
+        Self { ratio: Some(share) }
+    }
+}
 
 impl Compressor for Kompress {
     fn name(&self) -> &'static str {
@@ -66,7 +80,11 @@ impl Compressor for Kompress {
         if input.hints.editable || input.hints.is_error {
             return None;
         }
-        let compressed = compress_prose(input.text, input.hints.query, None, original)?;
+        let compressed = compress_prose(input.text, input.hints.query, self.ratio, original)?;
+        if self.ratio.is_some() {
+            // Whoever says how much may stay has said what is worth it.
+            return Some(compressed);
+        }
         let before = input.text.len();
         let saved = before.saturating_sub(compressed.text.len());
         (saved >= MIN_SAVED_BYTES && saved * 100 >= before * MIN_SAVED_PERCENT).then_some(compressed)

@@ -3,7 +3,7 @@ use headroom_store::{Batch, Rendering, Replacement, Scope, Store};
 use headroom_wire::{Dialect, Request, parse};
 
 use super::lineages;
-use crate::{Engine, Mode, Policy};
+use crate::{Engine, Kinds, Mode, Policy};
 
 fn send(engine: &Engine, request: &Request) -> Option<Vec<u8>> {
     engine.prepare(&Scope::default(), request, &Policy::of(Mode::Lossless)).body
@@ -30,7 +30,7 @@ fn what_an_older_version_sent_is_sent_again() {
     let engine = Engine::new(Store::memory());
     let first = parse(Dialect::OpenAiChat, body(1));
     assert!(send(&engine, &first).is_some(), "the text is one that this version compresses");
-    let lineage = lineages(&first, b"").slots[1];
+    let lineage = lineages(&first, b"", &Kinds::DEFAULT).slots[1];
     // A store in which an older version decided to send the slot another way.
     let store = Store::memory();
     let mut batch = Batch::at(1);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use headroom::{Engine, Mode, Policy};
+use headroom::{Engine, Kinds, Mode, Policy};
 use headroom_compress::{Outcome, compress};
 use headroom_core::{Goal, Segment};
 use headroom_proxy::Config;
@@ -89,7 +89,7 @@ async fn filed(pair: &Pair, count: usize) -> Vec<String> {
 }
 
 /// The first two pages of a conversation end before row 310 and trip it; the third does not.
-fn panics_on_early_pages(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+fn panics_on_early_pages(_: &Kinds, segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     assert!(segment.text.contains("\"id\":310"), "a compressor's own bug");
     compress(segment, goal)
 }
@@ -285,7 +285,7 @@ async fn no_room_for_the_body() {
     assert_eq!(pair.receipts(1).await[0].unread, "");
 }
 
-fn slow(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+fn slow(_: &Kinds, segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     std::thread::sleep(Duration::from_millis(1200));
     compress(segment, goal)
 }
@@ -319,7 +319,7 @@ async fn a_request_that_lost_patience() {
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 static MOST_AT_WORK: AtomicUsize = AtomicUsize::new(0);
 
-fn counted(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+fn counted(_: &Kinds, segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     let now = AT_WORK.fetch_add(1, Ordering::SeqCst) + 1;
     MOST_AT_WORK.fetch_max(now, Ordering::SeqCst);
     std::thread::sleep(Duration::from_millis(900));
@@ -475,7 +475,7 @@ async fn a_provider_that_refuses_everything() {
     assert_eq!(known.receipt.slots[1].reason, "compressed");
 }
 
-fn one_is_pathological(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
+fn one_is_pathological(_: &Kinds, segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
     if segment.text.contains("pathological") {
         std::thread::sleep(Duration::from_millis(1500));
     }
