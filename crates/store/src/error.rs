@@ -50,6 +50,12 @@ pub enum StoreError {
         /// Bytes allowed.
         budget: u64,
     },
+    /// A workspace has as many notes as it may have.
+    #[error("this workspace has {most} notes, which is as many as are kept; forget some first")]
+    TooManyNotes {
+        /// How many may be kept.
+        most: usize,
+    },
     /// Two texts have the same handle.
     #[error("{0} already names another text")]
     Collision(Handle),
