@@ -9,7 +9,9 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Exchange, Request, SlotRole};
 
 use crate::memo::Memo;
+use crate::memory::Witness;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
+use crate::reuse::Reuse;
 use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
@@ -103,8 +105,21 @@ impl Engine {
         policy: &Policy,
         wanted: &dyn Fn() -> bool,
     ) -> Outbound {
+        self.prepare_before(&|| None, scope, request, policy, wanted)
+    }
+
+    /// The same, with memory: whoever `witness` names is recorded as having met the originals that are kept. It is asked at most once,
+    /// and only when there are any. `None` where the agent's source tree is not known: then nothing is recorded.
+    pub fn prepare_before(
+        &self,
+        witness: &dyn Fn() -> Option<Witness>,
+        scope: &Scope,
+        request: &Request,
+        policy: &Policy,
+        wanted: &dyn Fn() -> bool,
+    ) -> Outbound {
         let started = Instant::now();
-        let prepared = self.prepare_within(Reach::Store, scope, request, policy, wanted, started);
+        let prepared = self.prepare_within(Reach::Store, (wanted, witness), scope, request, policy, started);
         let outbound = prepared.unwrap_or_else(|| untouched(request, policy));
         finished(outbound, request, started)
     }
@@ -113,7 +128,7 @@ impl Engine {
     /// than reading the request does.
     pub fn prepare_from_memory(&self, scope: &Scope, request: &Request, policy: &Policy) -> Option<Outbound> {
         let started = Instant::now();
-        let prepared = self.prepare_within(Reach::Memory, scope, request, policy, &|| true, started)?;
+        let prepared = self.prepare_within(Reach::Memory, (&|| true, &|| None), scope, request, policy, started)?;
         Some(finished(prepared, request, started))
     }
 
@@ -121,10 +136,10 @@ impl Engine {
     fn prepare_within(
         &self,
         reach: Reach,
+        (wanted, witness): (&dyn Fn() -> bool, &dyn Fn() -> Option<Witness>),
         scope: &Scope,
         request: &Request,
         policy: &Policy,
-        wanted: &dyn Fn() -> bool,
         started: Instant,
     ) -> Option<Outbound> {
         if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
@@ -134,6 +149,8 @@ impl Engine {
         let insertion = request.offer_tool();
         let lineages = plan::lineages(request);
         let late = || started.elapsed() > policy.deadline;
+        let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
+        let reuse = Reuse::new(self.store(), scope, self.inner.compress, tokenizer);
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
             Recalled::Unreadable(known) => {
@@ -155,7 +172,7 @@ impl Engine {
                     known: &known,
                     policy,
                     key,
-                    compress: self.inner.compress,
+                    compress: &|segment, goal| reuse.outcome(segment, goal),
                 }
                 .plan(offerable, &late)
             }
@@ -164,7 +181,7 @@ impl Engine {
             if !wanted() {
                 plan.give_up(Reason::Deadline);
             }
-            self.commit(scope, digest, &lineages, &mut plan);
+            self.commit(scope, digest, &lineages, &mut plan, (&reuse, witness));
         }
         let offer = insertion.filter(|_| plan.offer);
         let offered = offer.is_some();
@@ -228,12 +245,27 @@ impl Engine {
     }
 
     /// Keeps the originals and renderings of a plan. After this, either they can be read back, or the plan has no fresh edits.
-    fn commit(&self, scope: &Scope, digest: Lineage, lineages: &Lineages<'_>, plan: &mut Plan) {
+    fn commit(
+        &self,
+        scope: &Scope,
+        digest: Lineage,
+        lineages: &Lineages<'_>,
+        plan: &mut Plan,
+        (reuse, witness): (&Reuse<'_>, &dyn Fn() -> Option<Witness>),
+    ) {
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
+        let mut kept = Vec::with_capacity(plan.originals.len());
+        let witness = if plan.originals.is_empty() { None } else { witness() };
         for original in std::mem::take(&mut plan.originals) {
-            batch.keep(self.store().handle_key(), original);
+            let sighting = witness.as_ref().map(|witness| witness.sighting(&original.text, &original.source));
+            let handle = batch.keep(self.store().handle_key(), original.text);
+            kept.push(handle);
+            if let Some(sighting) = sighting {
+                batch.sight(handle, sighting);
+            }
         }
+        reuse.file(&mut batch, &kept);
         for (lineage, rendering) in &plan.fresh {
             batch.render(*lineage, Rendering::clone(rendering));
         }

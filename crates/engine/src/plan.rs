@@ -16,6 +16,7 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::hints::Call;
+use crate::memory::Source;
 use crate::{Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
@@ -39,6 +40,13 @@ const OFFER_FROM_BYTES: usize = 24_000;
 
 /// What a text is compressed by: [`route::compress`](crate::route::compress), but for tests of what happens when it fails.
 pub(crate) type Compress = fn(&Segment<'_>, &Goal<'_>) -> Outcome;
+
+/// A text whose handle a rendering names, and where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) text: String,
+    pub(crate) source: Source,
+}
 
 /// Of which decision a rendering is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +159,7 @@ pub(crate) struct Plan {
     /// The renderings decided now, to be recorded.
     pub(crate) fresh: Vec<(Lineage, Arc<Rendering>)>,
     /// Texts whose handles the fresh renderings name.
-    pub(crate) originals: Vec<String>,
+    pub(crate) originals: Vec<Kept>,
     /// One for each slot, in order.
     pub(crate) slots: Vec<SlotPlan>,
 }
@@ -261,7 +269,7 @@ pub(crate) struct Planning<'a> {
     pub(crate) known: &'a Known,
     pub(crate) policy: &'a Policy,
     pub(crate) key: &'a HandleKey,
-    pub(crate) compress: Compress,
+    pub(crate) compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
 }
 
 impl Planning<'_> {
@@ -406,7 +414,7 @@ impl PrefixSize {
 struct Planner<'a> {
     policy: &'a Policy,
     key: &'a HandleKey,
-    compress: Compress,
+    compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
     tokenizer: Tokenizer,
     redeemable: bool,
     /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
@@ -414,7 +422,7 @@ struct Planner<'a> {
     indexed: usize,
     size: PrefixSize,
     work_left: usize,
-    originals: Vec<String>,
+    originals: Vec<Kept>,
 }
 
 impl Planner<'_> {
@@ -464,7 +472,7 @@ impl Planner<'_> {
             rendering.compressor = outcome.compressor.unwrap_or_default().to_owned();
             rendering.tokens.0 += short(outcome.tokens.0);
             rendering.tokens.1 += short(outcome.tokens.1);
-            rendering.handles.extend(self.note_original(payload, &compressed));
+            rendering.handles.extend(self.note_original(payload, &compressed, Source::default()));
             rendering.replacements.push(Replacement { range: piece.range, text: compressed.text });
         }
         (seen, rendering)
@@ -504,7 +512,7 @@ impl Planner<'_> {
                 (kind, replaced(Reason::Repeated, REPEAT, text, folded, tokens))
             }
             (_, Some((compressed, tokens))) => {
-                let handles = self.note_original(text, &compressed).into_iter().collect();
+                let handles = self.note_original(text, &compressed, call.source()).into_iter().collect();
                 let compressor = outcome.and_then(|outcome| outcome.compressor).unwrap_or_default();
                 (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, text, compressed.text, tokens) })
             }
@@ -555,9 +563,9 @@ impl Planner<'_> {
     }
 
     /// Notes a text whose handle a rendering names; it is kept before the rendering is sent.
-    fn note_original(&mut self, text: &str, compressed: &Compressed) -> Option<Handle> {
+    fn note_original(&mut self, text: &str, compressed: &Compressed, source: Source) -> Option<Handle> {
         let handle = compressed.handle()?;
-        self.originals.push(text.to_owned());
+        self.originals.push(Kept { text: text.to_owned(), source });
         Some(handle)
     }
 }

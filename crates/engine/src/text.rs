@@ -4,6 +4,8 @@ use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segme
 use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
+use crate::memory::{Source, Witness};
+use crate::reuse::Reuse;
 use crate::{Engine, route};
 
 /// How far to go.
@@ -56,6 +58,18 @@ pub fn compress_text_for(
     level: Level,
     keep: Option<(&Engine, &Scope)>,
 ) -> TextResult {
+    compress_text_before(None, tokenizer, text, hints, level, keep)
+}
+
+/// The same, with memory: the witness is recorded as having met the text, if it is kept.
+pub fn compress_text_before(
+    witness: Option<&Witness>,
+    tokenizer: Tokenizer,
+    text: &str,
+    hints: Hints<'_>,
+    level: Level,
+    keep: Option<(&Engine, &Scope)>,
+) -> TextResult {
     let key = keep.filter(|_| level != Level::Lossless).map(|(engine, _)| engine.store().handle_key());
     let original = key.map(|key| Original::new(key, text));
     let level = match &original {
@@ -64,7 +78,12 @@ pub fn compress_text_for(
         None => headroom_core::Level::Exact,
     };
     let goal = Goal { level, tokens: &tokenizer };
-    let outcome = route::compress(&Segment { text, hints }, &goal);
+    let segment = Segment { text, hints };
+    let reuse = keep.map(|(engine, scope)| Reuse::new(engine.store(), scope, route::compress, tokenizer));
+    let outcome = match &reuse {
+        Some(reuse) => reuse.outcome(&segment, &goal),
+        None => route::compress(&segment, &goal),
+    };
     let unchanged = |kind, compressor, reason| {
         let tokens = tokenizer.count(text);
         TextResult {
@@ -79,18 +98,26 @@ pub fn compress_text_for(
             reason,
         }
     };
-    let Some(compressed) = outcome.compressed else {
-        return unchanged(outcome.kind, outcome.compressor, outcome.reason);
-    };
-    let handle = compressed.handle();
-    if let (Some(_), Some((engine, scope))) = (handle, keep) {
+    let handle = outcome.compressed.as_ref().and_then(headroom_core::Compressed::handle);
+    if let (Some((engine, scope)), Some(reuse)) = (keep, &reuse) {
         let mut batch = Batch::at(crate::engine::now_ms());
-        batch.keep(engine.store().handle_key(), text);
-        if let Err(error) = engine.store().write(scope, batch) {
+        reuse.file(&mut batch, handle.as_slice());
+        if let Some(handle) = handle {
+            batch.keep(engine.store().handle_key(), text);
+            if let Some(witness) = witness {
+                batch.sight(handle, witness.sighting(text, &source_of(&hints)));
+            }
+        }
+        if let Err(error) = engine.store().write(scope, batch)
+            && handle.is_some()
+        {
             tracing::warn!(%error, "an original could not be kept; the text is passed as it is");
             return unchanged(outcome.kind, outcome.compressor, Reason::StoreFailed);
         }
     }
+    let Some(compressed) = outcome.compressed else {
+        return unchanged(outcome.kind, outcome.compressor, outcome.reason);
+    };
     TextResult {
         kind: outcome.kind,
         compressor: outcome.compressor,
@@ -102,6 +129,11 @@ pub fn compress_text_for(
         reason: outcome.reason,
         text: compressed.text,
     }
+}
+
+fn source_of(hints: &Hints<'_>) -> Source {
+    let command = hints.command.or(hints.tool).map(str::to_owned);
+    Source { path: hints.path.map(str::to_owned), command }
 }
 
 impl Engine {
