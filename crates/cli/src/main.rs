@@ -57,6 +57,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let policy = policy_for(&settings, args.policy.as_deref())?;
             commands::request::run(&args, &engine()?, &policy)
         }
+        Command::Memory(args) => commands::memory::run(&args, &engine()?),
         Command::Get(args) => commands::get::run(&args, &engine()?),
         Command::Replay(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::body;
+use crate::memory_pages::{self, MemoryPage};
 use crate::refusal::Refusal;
 use crate::relay::{Body, full};
 
@@ -30,6 +31,8 @@ pub(crate) enum Page {
     Compress,
     /// What was left out, given back: `GET /v1/retrieve/{handle}`.
     Retrieve(String),
+    /// What the agents of a workspace have met: everything at `/v1/memory`.
+    Memory(MemoryPage),
 }
 
 impl Page {
@@ -39,11 +42,15 @@ impl Page {
             (&Method::GET, "/metrics") => Some(Self::Metrics),
             (&Method::GET, "/stats") => Some(Self::Stats),
             (&Method::POST, "/v1/compress") => Some(Self::Compress),
+            (_, path) if path.starts_with("/v1/memory") => MemoryPage::of(method, path).map(Self::Memory),
             (&Method::GET, path) => path.strip_prefix("/v1/retrieve/").map(|handle| Self::Retrieve(handle.to_owned())),
             _ => None,
         }
     }
 }
+
+/// Bytes that a note may come in.
+const NOTE_BYTES: usize = 64 << 10;
 
 /// What `POST /v1/compress` takes.
 #[derive(Deserialize)]
@@ -84,6 +91,13 @@ pub(crate) async fn answer(
         Page::Compress => {
             let bytes = body::read(body, &head.headers, app.config.max_body_bytes, app.config.body_timeout).await?;
             compress(app, &bytes).await
+        }
+        Page::Memory(page) => {
+            let bytes = match page {
+                MemoryPage::Remember => body::read(body, &head.headers, NOTE_BYTES, app.config.body_timeout).await?,
+                _ => Bytes::new(),
+            };
+            memory_pages::answer(app, page, head.uri.query().unwrap_or_default(), bytes).await
         }
         Page::Retrieve(handle) => retrieve(app, &handle, head.uri.query().unwrap_or_default()).await,
     }
@@ -215,7 +229,7 @@ async fn retrieve(app: &Arc<App>, handle: &str, query: &str) -> Result<Response<
 }
 
 /// The names and values of a query.
-fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (unescaped(name), unescaped(value))
@@ -246,11 +260,11 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn json(status: StatusCode, value: &Value) -> Response<Body> {
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Body> {
     text(status, "application/json", format!("{value}\n"))
 }
 
-fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+pub(crate) fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(full(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -24,6 +24,7 @@ mod config;
 mod exchange;
 mod guard;
 mod headers;
+mod memory_pages;
 mod metrics;
 mod passing;
 mod prepare;
@@ -34,6 +35,7 @@ mod room;
 mod routes;
 mod serve;
 mod upstream;
+mod witness;
 
 pub use config::{Config, Token, Upstreams};
 pub use serve::{Running, ServeError, serve};

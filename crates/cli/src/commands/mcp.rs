@@ -24,12 +24,13 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
         let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
         match args.http {
             None => {
-                let server = Server::new(engine, Scope::default(), directories);
+                let server = Server::new(engine, Scope::default(), directories).at_home(crate::env::home());
                 serve_stdio(server).await.map_err(|error| failed(&error))
             }
             Some(listen) => {
-                let (addr, serving) =
-                    serve_http(listen, engine, Scope::default(), directories).await.map_err(|error| failed(&error))?;
+                let (addr, serving) = serve_http(listen, engine, Scope::default(), directories, crate::env::home())
+                    .await
+                    .map_err(|error| failed(&error))?;
                 out::say(&format!("headroom: MCP at http://{addr}/mcp"));
                 tokio::select! {
                     () = serving => Ok(()),

@@ -17,6 +17,9 @@ const LINES: usize = 3;
 /// Characters shown of one line.
 const LINE_CHARS: usize = 200;
 
+/// Places of one word that are looked at in one long line.
+const MOST_PLACES: usize = 10_000;
+
 /// How quickly further occurrences of a word stop counting.
 const SATURATION: f64 = 1.5;
 
@@ -134,16 +137,41 @@ fn keep_best(lines: &mut Vec<(usize, usize, String)>) {
     lines.sort_by_key(|(number, ..)| *number);
 }
 
-/// A line, or the part of a long one around the first word.
+/// Where the part of a long line begins that has most of the words, the first of equals: characters, with some room before.
+fn best_window(line: &str, terms: &[String]) -> usize {
+    // Lower case may have another length: the place is only where to look.
+    let lower = line.to_lowercase();
+    let mut places: Vec<(usize, usize)> = terms
+        .iter()
+        .enumerate()
+        .flat_map(|(term, text)| lower.match_indices(text.as_str()).take(MOST_PLACES).map(move |(at, _)| (at, term)))
+        .collect();
+    places.sort_unstable();
+    let mut inside = vec![0_usize; terms.len()];
+    let (mut first, mut distinct, mut best) = (0, 0, (0, 0));
+    for (at, term) in &places {
+        distinct += usize::from(inside[*term] == 0);
+        inside[*term] += 1;
+        while at - places[first].0 > LINE_CHARS / 2 {
+            let gone = places[first].1;
+            inside[gone] -= 1;
+            distinct -= usize::from(inside[gone] == 0);
+            first += 1;
+        }
+        if distinct > best.0 {
+            best = (distinct, places[first].0);
+        }
+    }
+    lower[..best.1].chars().count().saturating_sub(LINE_CHARS / 4)
+}
+
+/// A line, or the part of a long one where most of the words are.
 fn excerpt(line: &str, terms: &[String]) -> String {
     let characters: Vec<char> = line.chars().collect();
     if characters.len() <= LINE_CHARS {
         return line.to_owned();
     }
-    // Lower case may have another length: the place is only where to look.
-    let lower = line.to_lowercase();
-    let first = terms.iter().filter_map(|term| lower.find(term.as_str())).min().unwrap_or(0);
-    let at = lower[..first].chars().count().saturating_sub(LINE_CHARS / 4).min(characters.len() - LINE_CHARS);
+    let at = best_window(line, terms).min(characters.len() - LINE_CHARS);
     let shown: String = characters[at..at + LINE_CHARS].iter().collect();
     let (before, after) =
         (if at > 0 { "..." } else { "" }, if at + LINE_CHARS < characters.len() { "..." } else { "" });

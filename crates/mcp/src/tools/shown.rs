@@ -1,6 +1,6 @@
 //! How a compressed text is shown.
 
-use headroom::{Hints, Level, TextResult, compress_text};
+use headroom::{Hints, Level, TextResult, Tokenizer, compress_text_before};
 
 use super::{Output, Rest, Workplace};
 
@@ -11,8 +11,9 @@ const PAGE_BYTES: usize = 60_000;
 /// Compresses a text and writes it out, with one line in brackets before it that says what was done. What does not fit in one answer
 /// is kept, and the last line says how to go on.
 pub(super) fn compressed(workplace: &Workplace, text: &str, hints: Hints<'_>, level: Level) -> Result<Output, String> {
-    let Workplace { engine, scope, .. } = workplace;
-    let result = compress_text(text, hints, level, Some((engine, scope)));
+    let Workplace { engine, scope, witness, .. } = workplace;
+    let keep = Some((engine, scope));
+    let result = compress_text_before(witness.as_ref(), Tokenizer::O200k, text, hints, level, keep);
     let heading = heading(&result);
     if result.text.len() <= PAGE_BYTES {
         return Ok(Output { text: format!("{heading}\n{}", result.text), rest: None });
