@@ -42,6 +42,14 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A database said no.
+    #[error("the database failed to {what}: {said}")]
+    Database {
+        /// What was attempted.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// The byte budget is used up by what conversations still refer to.
     #[error("the store is full: {used} of {budget} bytes are in use by conversations; raise store.budget_bytes")]
     OverBudget {

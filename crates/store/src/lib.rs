@@ -8,7 +8,8 @@
 //! that agents chose to keep. Memory belongs to a [`Workspace`] inside a scope, and every call that touches it takes one: where it is not
 //! known which source tree is meant, there is nothing to call it with.
 //!
-//! Two back ends, one contract (`tests/contract.rs`): memory for tests and store-less library use, SQLite for everything else.
+//! Three back ends, one contract (`tests/contract.rs`, `tests/memory.rs`): memory for tests and store-less library use, SQLite for one machine, and
+//! with the feature `postgres` a database for many.
 //! Calls block; the proxy makes them on its worker pool.
 //!
 //! ```
@@ -25,6 +26,9 @@
 mod batch;
 mod error;
 mod memory;
+mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rendering;
 mod sighting;
 mod sqlite;
@@ -38,6 +42,8 @@ use headroom_core::{Handle, HandleKey};
 
 pub use batch::{Batch, Outcome};
 pub use error::StoreError;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOptions;
 pub use rendering::{Lineage, Rendering, Replacement};
 pub use sighting::{
     Forget, Forgotten, Match, MemoryFigures, NOTE_CHARS, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Seen, Sighting,
@@ -118,6 +124,9 @@ pub enum Store {
     Memory(Box<memory::Memory>),
     /// One SQLite file.
     Sqlite(Box<sqlite::Sqlite>),
+    /// A Postgres database that others use too.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Postgres>),
     /// A store that could not be opened: every call fails with the reason, so every edit becomes "keep the original".
     Unavailable(unavailable::Unavailable),
 }
@@ -128,6 +137,8 @@ macro_rules! each {
         match $store {
             Store::Memory($backend) => $call,
             Store::Sqlite($backend) => $call,
+            #[cfg(feature = "postgres")]
+            Store::Postgres($backend) => $call,
             Store::Unavailable($backend) => $call,
         }
     };
@@ -146,6 +157,17 @@ impl Store {
     /// When the file cannot be opened or written, is not a Headroom store, or was written by a newer version.
     pub fn open_sqlite(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
         sqlite::Sqlite::open(path, options).map(|sqlite| Self::Sqlite(Box::new(sqlite)))
+    }
+
+    /// Opens a Postgres store, `postgres://user:password@host/database`, making its tables if they are not there. A database that cannot be reached now
+    /// is no error: calls fail until it can.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be understood, the database refuses, or a newer version has made its tables.
+    #[cfg(feature = "postgres")]
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+        postgres::Postgres::open(url, options).map(|postgres| Self::Postgres(Box::new(postgres)))
     }
 
     /// A store that takes nothing and says why.

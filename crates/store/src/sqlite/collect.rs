@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::schema;
 use super::writer::forget;
-use super::{clamp, schema};
+use crate::packed::clamp;
 use crate::{Collected, IDLE_DAYS, StoreError};
 
 /// A collection frees down to this share of the budget, in percent, so that the next write does not collect again.

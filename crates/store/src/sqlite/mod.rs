@@ -13,6 +13,7 @@ use std::time::Duration;
 use headroom_core::{ContentHash, Handle, HandleKey, Reason};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use crate::packed::{clamp, unpack, unpack_bytes};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
     Scope, StoreError, StoredReceipt, Workspace,
@@ -33,12 +34,6 @@ impl SqliteOptions {
     /// Two seconds and 2 GiB.
     pub const DEFAULT: Self = Self { busy_timeout: Duration::from_secs(2), budget_bytes: 2 << 30 };
 }
-
-/// Texts from this many bytes on are compressed with zstd.
-const ZSTD_FROM: usize = 256;
-
-/// zstd's own default; higher levels cost more time than the disk they save is worth.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Idle reading connections kept open.
 const IDLE_READERS: usize = 4;
@@ -328,37 +323,6 @@ fn connect(path: &Path, options: &SqliteOptions, access: OpenFlags) -> rusqlite:
     Ok(connection)
 }
 
-/// SQLite's integers are signed; a clock beyond the year 292 million is not worth an error.
-fn clamp(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 fn receipt_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredReceipt> {
     Ok(StoredReceipt { id: row.get(0)?, at_ms: row.get(1)?, document: row.get(2)? })
-}
-
-/// Compresses when that makes it smaller; says whether it did.
-fn pack(bytes: &[u8]) -> (bool, Vec<u8>) {
-    if bytes.len() >= ZSTD_FROM
-        && let Ok(packed) = zstd::bulk::compress(bytes, ZSTD_LEVEL)
-        && packed.len() < bytes.len()
-    {
-        return (true, packed);
-    }
-    (false, bytes.to_vec())
-}
-
-/// Undoes [`pack`]; `None` when the bytes are damaged or longer than `limit`.
-fn unpack_bytes(data: &[u8], zstd: bool, limit: usize) -> Option<Vec<u8>> {
-    if !zstd {
-        return Some(data.to_vec());
-    }
-    let length = zstd::zstd_safe::get_frame_content_size(data).ok().flatten()?;
-    let length = usize::try_from(length).ok().filter(|length| *length <= limit)?;
-    zstd::bulk::decompress(data, length).ok()
-}
-
-fn unpack(data: &[u8], zstd: bool, length: usize) -> Option<String> {
-    let bytes = unpack_bytes(data, zstd, length)?;
-    String::from_utf8(bytes).ok().filter(|text| text.len() == length)
 }

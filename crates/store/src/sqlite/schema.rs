@@ -73,6 +73,6 @@ pub(super) fn set_stored_bytes(connection: &Connection, bytes: u64) -> rusqlite:
         .prepare_cached(
             "INSERT INTO meta (name, value) VALUES ('stored_bytes', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
         )?
-        .execute(params![super::clamp(bytes)])
+        .execute(params![crate::packed::clamp(bytes)])
         .map(drop)
 }

@@ -5,7 +5,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params, params_from_iter};
 
 use super::writer::forget as erase_original;
-use super::{clamp, schema, words};
+use super::{schema, words};
+use crate::packed::clamp;
 use crate::sighting::SIGHTINGS_PER_TEXT;
 use crate::{
     Forget, Forgotten, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Seen, Sighting,

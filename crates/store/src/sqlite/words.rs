@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::unpack_bytes;
+use crate::packed::unpack_bytes;
 use crate::terms::{TERMS_VERSION, terms};
 
 /// Bytes of text that are indexed in one transaction: what a write that arrives meanwhile may have to wait for. A few milliseconds.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use headroom_core::{ContentHash, Handle};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{clamp, collect, pack, schema, sightings, words};
+use super::{collect, schema, sightings, words};
+use crate::packed::{clamp, pack};
 use crate::{Batch, Collected, Lineage, Rendering, StoreError};
 
 /// Batches committed together at most; bounds how long the first of them waits for the last.

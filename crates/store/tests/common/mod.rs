@@ -15,6 +15,15 @@ pub(crate) fn each(case: impl Fn(&Store)) {
     case(&Store::memory());
     let folder = tempfile::tempdir().unwrap();
     case(&sqlite(&folder.path().join("store.db")));
+    #[cfg(feature = "postgres")]
+    if let Some(server) = headroom_testkit::postgres::shared() {
+        case(&postgres(&server.database()));
+    }
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) fn postgres(url: &str) -> Store {
+    Store::open_postgres(url, &headroom_store::PostgresOptions::DEFAULT).unwrap()
 }
 
 pub(crate) fn keep(store: &Store, scope: &Scope, text: &str) -> Handle {
