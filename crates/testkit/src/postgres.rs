@@ -91,18 +91,7 @@ impl Server {
         ] {
             command.args(["-c", &setting]);
         }
-        let log = std::fs::File::create(self.folder.join("log")).map_err(|error| error.to_string())?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let (told, hear) = channel();
-        // The server ends with the thread that started it; this one ends with the process.
-        std::thread::spawn(move || {
-            let child = command.spawn().map(|child| child.id());
-            let _ = told.send(child);
-            loop {
-                std::thread::park();
-            }
-        });
-        let id = hear.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let id = spawn(command, &self.folder.join("log"))?;
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
@@ -154,6 +143,51 @@ impl Server {
         &self.folder
     }
 
+    /// Starts PgBouncer before the server, giving each transaction whichever of three connections is free; gives its port. `None` where it is
+    /// not installed and not demanded.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there, or does not start, and `HEADROOM_TEST_POSTGRES` is set.
+    pub fn pooler(&self) -> Option<u16> {
+        let program = Path::new("/usr/sbin/pgbouncer");
+        let started =
+            if program.is_file() { self.start_pooler(program) } else { Err("PgBouncer is not installed".to_owned()) };
+        match started {
+            Ok(port) => Some(port),
+            Err(why) if std::env::var_os(REQUIRED).is_some() => panic!("{REQUIRED} is set, but {why}"),
+            Err(_) => None,
+        }
+    }
+
+    fn start_pooler(&self, program: &Path) -> Result<u16, String> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let port = port.map_err(|error| error.to_string())?.port();
+        let (users, settings) = (self.folder.join("users.txt"), self.folder.join("pgbouncer.ini"));
+        let written = std::fs::write(&users, "\"postgres\" \"\"\n").and_then(|()| {
+            let text = format!(
+                "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+                 unix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\n",
+                self.port,
+                users.display()
+            );
+            std::fs::write(&settings, text)
+        });
+        written.map_err(|error| error.to_string())?;
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|about| owner(&about) == 0);
+        let mut command = unprivileged(program, is_root);
+        command.arg(&settings);
+        spawn(command, &self.folder.join("pooler.log"))?;
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Ok(port);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err("PgBouncer did not answer".to_owned())
+    }
+
     /// Runs statements as the superuser and gives what `psql` prints of them.
     ///
     /// # Errors
@@ -165,6 +199,25 @@ impl Server {
             .arg(self.port.to_string())
             .args(["-d", database, "-c", statements]))
     }
+}
+
+/// Starts a program in the background; gives its process id.
+fn spawn(mut command: Command, log: &Path) -> Result<u32, String> {
+    let log = std::fs::File::create(log).map_err(|error| error.to_string())?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let (told, hear) = channel();
+    // The program ends with the thread that started it; this one ends with the process.
+    std::thread::spawn(move || {
+        let mut child = command.spawn();
+        let _ = told.send(child.as_ref().map(std::process::Child::id).map_err(ToString::to_string));
+        if let Ok(child) = &mut child {
+            let _ = child.wait();
+        }
+        loop {
+            std::thread::park();
+        }
+    });
+    hear.recv().map_err(|error| error.to_string())?
 }
 
 /// How the folders of clusters begin; the process that made one follows.
