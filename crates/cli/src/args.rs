@@ -14,7 +14,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "HEADROOM_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 
-    /// SQLite file that keeps originals, or `memory`
+    /// SQLite file that keeps originals, `postgres://...`, or `memory`
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) store: Option<String>,
 

@@ -33,7 +33,11 @@ struct OmissionOutput {
     total: usize,
 }
 
-pub(crate) fn run(args: &CompressArgs, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+pub(crate) fn run(
+    args: &CompressArgs,
+    scope: &Scope,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+) -> Result<(), CliError> {
     let bytes = read(&args.file)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return not_text(args, &bytes);
@@ -48,11 +52,10 @@ pub(crate) fn run(args: &CompressArgs, open: impl FnOnce() -> Result<Engine, Cli
         query: args.query.as_deref(),
         ..Hints::NONE
     };
-    let scope = Scope::default();
     let result = match args.level {
         Level::Lossless => compress_text(text, hints, headroom::Level::Lossless, None),
-        Level::Light => compress_text(text, hints, headroom::Level::Light, Some((&open()?, &scope))),
-        Level::Standard => compress_text(text, hints, headroom::Level::Standard, Some((&open()?, &scope))),
+        Level::Light => compress_text(text, hints, headroom::Level::Light, Some((&open()?, scope))),
+        Level::Standard => compress_text(text, hints, headroom::Level::Standard, Some((&open()?, scope))),
     };
     if !args.json {
         return out::data(result.text.as_bytes());

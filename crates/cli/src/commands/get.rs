@@ -7,9 +7,8 @@ use crate::args::GetArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: &GetArgs, engine: &Engine) -> Result<(), CliError> {
+pub(crate) fn run(args: &GetArgs, engine: &Engine, scope: &Scope) -> Result<(), CliError> {
     let handle: Handle = args.handle.parse().map_err(|error| CliError::Usage(format!("{error}")))?;
-    let scope = Scope::default();
     let line_range = match &args.lines {
         None => None,
         Some(lines) => {
@@ -20,7 +19,7 @@ pub(crate) fn run(args: &GetArgs, engine: &Engine) -> Result<(), CliError> {
         }
     };
     if line_range.is_none() && args.pattern.is_none() && args.json_path.is_none() {
-        let original = engine.original(&scope, handle).map_err(|error| CliError::Failed(error.to_string()))?;
+        let original = engine.original(scope, handle).map_err(|error| CliError::Failed(error.to_string()))?;
         let original = original.ok_or_else(|| CliError::NotFound(format!("{handle} is not kept in this store")))?;
         return out::data(original.as_bytes());
     }
@@ -33,7 +32,7 @@ pub(crate) fn run(args: &GetArgs, engine: &Engine) -> Result<(), CliError> {
     };
     // A person at a terminal has a pager; pages are for models.
     loop {
-        let answer = engine.answer(&scope, &query);
+        let answer = engine.answer(scope, &query);
         let headroom::Answer::Found { text, selected } = answer else {
             return Err(CliError::NotFound(answer.text().to_owned()));
         };

@@ -8,7 +8,7 @@ use crate::args::McpArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
+pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope) -> Result<(), CliError> {
     let directories = match args.root {
         given if given.is_empty() => {
             vec![std::env::current_dir().map_err(CliError::while_doing("cannot find the working directory"))?]
@@ -24,11 +24,11 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
         let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
         match args.http {
             None => {
-                let server = Server::new(engine, Scope::default(), directories).at_home(crate::env::home());
+                let server = Server::new(engine, scope, directories).at_home(crate::env::home());
                 serve_stdio(server).await.map_err(|error| failed(&error))
             }
             Some(listen) => {
-                let (addr, serving) = serve_http(listen, engine, Scope::default(), directories, crate::env::home())
+                let (addr, serving) = serve_http(listen, engine, scope, directories, crate::env::home())
                     .await
                     .map_err(|error| failed(&error))?;
                 out::say(&format!("headroom: MCP at http://{addr}/mcp"));

@@ -15,8 +15,8 @@ use crate::{env, out};
 /// Texts read at a time when all of them are wanted.
 const PAGE: usize = 200;
 
-pub(crate) fn run(args: &MemoryArgs, engine: &Engine) -> Result<(), CliError> {
-    let memory = memory(args, engine)?;
+pub(crate) fn run(args: &MemoryArgs, engine: &Engine, scope: &Scope) -> Result<(), CliError> {
+    let memory = memory(args, engine, scope)?;
     match &args.action {
         MemoryAction::List { limit, json } => list(&memory, *limit, *json),
         MemoryAction::Show { handle } => show(&memory, handle),
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &MemoryArgs, engine: &Engine) -> Result<(), CliError> {
 }
 
 /// The memory of the directory's source tree. Where there is none for certain nothing is read.
-fn memory(args: &MemoryArgs, engine: &Engine) -> Result<Memory, CliError> {
+fn memory(args: &MemoryArgs, engine: &Engine, scope: &Scope) -> Result<Memory, CliError> {
     let directory = match &args.directory {
         Some(directory) => directory.clone(),
         None => std::env::current_dir().map_err(CliError::while_doing("cannot find the working directory"))?,
@@ -43,7 +43,7 @@ fn memory(args: &MemoryArgs, engine: &Engine) -> Result<Memory, CliError> {
             directory.display()
         ))
     })?;
-    Ok(engine.memory(&Scope::default(), repository.workspace, Some(repository.top)))
+    Ok(engine.memory(scope, repository.workspace, Some(repository.top)))
 }
 
 /// The source tree that a directory lies in.
