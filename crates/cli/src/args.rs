@@ -14,7 +14,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "HEADROOM_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 
-    /// SQLite file that keeps originals, or `memory`
+    /// SQLite file that keeps originals, `postgres://...`, or `memory`
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) store: Option<String>,
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Request(RequestArgs),
     /// Print the original of a handle
     Get(GetArgs),
+    /// What agents have met and noted in this source tree
+    Memory(MemoryArgs),
     /// Play recorded sessions through the engine and price them
     Replay(ReplayArgs),
     /// Show what was saved
@@ -274,6 +276,86 @@ pub(crate) struct GetArgs {
     /// Only what this JSONPath selects
     #[arg(long, value_name = "PATH")]
     pub(crate) json_path: Option<String>,
+}
+
+/// Memory belongs to a git repository: all its clones and worktrees share one, and nothing else does.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryArgs {
+    /// A directory of the repository [default: the working directory]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(crate) directory: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) action: MemoryAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemoryAction {
+    /// Texts that were met, the latest first
+    List {
+        /// How many
+        #[arg(long, default_value = "20", value_name = "N")]
+        limit: usize,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a text that was met; who met it goes to stderr
+    Show {
+        /// Its handle
+        handle: String,
+    },
+    /// Find texts and notes by their words
+    Search {
+        /// Words
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// How many of each
+        #[arg(long, default_value = "10", value_name = "N")]
+        limit: usize,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Notes, or those with these words
+    Notes {
+        /// Words
+        query: Vec<String>,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep a note for later sessions
+    Remember {
+        /// The fact
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// What it is about
+        #[arg(long)]
+        topic: Option<String>,
+    },
+    /// Print everything, one JSON object a line
+    Export {
+        /// The texts as well
+        #[arg(long)]
+        texts: bool,
+    },
+    /// Forget a text or a note. What no other repository has met is erased from the disk
+    Forget {
+        /// A handle, or the number of a note
+        what: Option<String>,
+        /// Everything not met since this date (UTC)
+        #[arg(long, value_name = "DATE")]
+        before: Option<String>,
+        /// Everything
+        #[arg(long)]
+        all: bool,
+    },
+    /// Figures, and how much was met again by another agent
+    Stats {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Whose prices.

@@ -53,17 +53,18 @@ fn run(cli: Cli) -> Result<(), CliError> {
             commands::mcp_entry::uninstall(&agent)
         }
         Command::Mcp(McpArgs { action: Some(McpAction::Wrap { command }), .. }) => {
-            commands::mcp::wrap(&command, engine()?)
+            commands::mcp::wrap(&command, engine()?, settings.scope())
         }
-        Command::Mcp(args) => commands::mcp::run(args, engine()?),
-        Command::Run(args) => commands::run::run(&args, engine),
-        Command::Hook(args) => commands::hook::run(args.action, engine),
-        Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, engine),
+        Command::Mcp(args) => commands::mcp::run(args, engine()?, settings.scope()),
+        Command::Run(args) => commands::run::run(&args, &settings.scope(), engine),
+        Command::Hook(args) => commands::hook::run(args.action, &settings.scope(), engine),
+        Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, &settings.scope(), engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;
-            commands::request::run(&args, &engine()?, &policy)
+            commands::request::run(&args, &engine()?, &settings.scope(), &policy)
         }
-        Command::Get(args) => commands::get::run(&args, &engine()?),
+        Command::Memory(args) => commands::memory::run(&args, &engine()?, &settings.scope()),
+        Command::Get(args) => commands::get::run(&args, &engine()?, &settings.scope()),
         Command::Replay(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;
             // Recorded conversations are no conversations of this user's: they get a store of their own, unless one is named.
@@ -75,7 +76,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             commands::audit::run(&args, &policy, &commands::stats::prices(&settings)?)
         }
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
-        Command::Explain(args) => commands::explain::run(&args, &engine()?),
+        Command::Explain(args) => commands::explain::run(&args, &engine()?, &settings.scope()),
         Command::Why(args) => commands::why::run(&args, engine, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),
@@ -134,10 +135,27 @@ fn open(settings: &Settings) -> Result<Store, StoreError> {
     let options = SqliteOptions { budget_bytes: settings.store_budget, ..SqliteOptions::DEFAULT };
     match settings.store.as_deref() {
         Some("memory") => Ok(Store::memory()),
+        Some(url) if is_database(url) => open_database(url, settings.store_budget),
         Some(path) => Store::open_sqlite(Path::new(path), &options),
         // Without a home directory there is no user to keep anything for.
         None => env::store_file().map_or_else(|| Ok(Store::memory()), |path| Store::open_sqlite(&path, &options)),
     }
+}
+
+/// Whether a store's name is the address of a Postgres database.
+fn is_database(store: &str) -> bool {
+    store.starts_with("postgres://") || store.starts_with("postgresql://")
+}
+
+#[cfg(feature = "postgres")]
+fn open_database(url: &str, budget_bytes: u64) -> Result<Store, StoreError> {
+    let options = headroom_store::PostgresOptions { budget_bytes, ..headroom_store::PostgresOptions::DEFAULT };
+    Store::open_postgres(url, &options)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn open_database(_url: &str, _budget_bytes: u64) -> Result<Store, StoreError> {
+    Err(StoreError::Unavailable("this headroom was built without the feature postgres".to_owned()))
 }
 
 fn start_log(filter: &str) -> Result<(), CliError> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use headroom::{Kinds, Mode, Policy};
+use headroom_store::Scope;
 
 /// One option.
 #[derive(Debug)]
@@ -36,7 +37,19 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         key: "store",
         variable: "HEADROOM_STORE",
         default: "",
-        about: "SQLite file that keeps originals, or `memory`; default: headroom/store.db in the user's data directory",
+        about: "SQLite file that keeps originals, `postgres://USER:PASSWORD@HOST/DATABASE`, or `memory`; default: headroom/store.db in the user's data directory",
+    },
+    OptionSpec {
+        key: "tenant",
+        variable: "HEADROOM_TENANT",
+        default: "local",
+        about: "Whose the originals are: nobody reads those of another tenant in the same store",
+    },
+    OptionSpec {
+        key: "project",
+        variable: "HEADROOM_PROJECT",
+        default: "default",
+        about: "Project of the tenant: the same, one step further down",
     },
     OptionSpec {
         key: "store-budget",
@@ -206,6 +219,8 @@ impl Said {
         let settings = Settings {
             listen: reader.parsed("listen"),
             store: reader.text("store"),
+            tenant: reader.text("tenant").unwrap_or_default(),
+            project: reader.text("project").unwrap_or_default(),
             store_budget: reader.parsed("store-budget").unwrap_or_default(),
             policy,
             compression: reader.text("compression"),
@@ -226,6 +241,8 @@ pub(crate) struct Settings {
     /// `None` only while the problem with it is being reported.
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) store: Option<String>,
+    pub(crate) tenant: String,
+    pub(crate) project: String,
     pub(crate) store_budget: u64,
     /// File with own prices.
     pub(crate) prices: Option<String>,
@@ -237,6 +254,13 @@ pub(crate) struct Settings {
     pub(crate) gemini_upstream: String,
     pub(crate) token: Option<String>,
     pub(crate) log: String,
+}
+
+impl Settings {
+    /// Whose entries of the store are meant.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::new(self.tenant.as_str(), self.project.as_str())
+    }
 }
 
 struct Reader<'a> {

@@ -41,15 +41,17 @@ struct Announcement {
 pub(crate) fn fingerprint(settings: &Settings) -> String {
     let store = settings.store.as_deref().map(|store| match store {
         "memory" => PathBuf::from(store),
+        url if crate::is_database(url) => PathBuf::from(url),
         path => std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)),
     });
     let shape = format!(
-        "{} {:?} {} {} {} {store:?} {} {:?}",
+        "{} {:?} {} {} {} {store:?} {:?} {} {:?}",
         env!("CARGO_PKG_VERSION"),
         settings.policy,
         settings.anthropic_upstream,
         settings.openai_upstream,
         settings.gemini_upstream,
+        settings.scope(),
         settings.store_budget,
         settings.token
     );
@@ -129,11 +131,13 @@ fn start(settings: &Settings, config: Option<&Path>, folder: &Path) -> std::io::
         command.arg("--config").arg(config);
     }
     if let Some(store) = &settings.store {
-        command.args(["--store", store]);
+        // Not as an argument, which everybody on the machine could read: a database's address has its password in it.
+        command.env("HEADROOM_STORE", store);
     }
     if let Some(compression) = &settings.compression {
         command.args(["--compression", compression]);
     }
+    command.env("HEADROOM_TENANT", &settings.tenant).env("HEADROOM_PROJECT", &settings.project);
     command.args(["--log", &settings.log, "proxy", "--listen", "127.0.0.1:0"]);
     command.args(["--policy", &settings.policy.mode.to_string()]);
     command.args(["--anthropic-upstream", &settings.anthropic_upstream]);

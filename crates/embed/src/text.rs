@@ -55,7 +55,7 @@ pub(crate) fn compress_in(
     let hints =
         Hints { tool: call.tool, command: call.command, path: call.path, kind, query: call.query, ..Hints::NONE };
     let tokenizer = call.model.map_or(Tokenizer::O200k, Tokenizer::for_model);
-    let options = TextOptions { tokenizer, kinds };
+    let options = TextOptions { tokenizer, kinds, ..TextOptions::DEFAULT };
     Ok(guarded(text, tokenizer, || compress_text_with(&options, text, hints, level, keep)))
 }
 

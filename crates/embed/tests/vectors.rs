@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use headroom::{Engine, Hints, Kinds, Level, TextOptions, TextResult, Tokenizer, compress_text_with};
+use headroom::{Engine, Hints, Kinds, Level, TextOptions, TextResult, compress_text_with};
 use headroom_embed::{Call, Conversation, Headroom, Options, Proxy, ProxyOptions};
 use headroom_store::{Scope, Store};
 use headroom_testkit::http::send;
@@ -79,7 +79,7 @@ fn by_engine(vector: &Value) -> Value {
         Some("light") => Level::Light,
         _ => Level::Standard,
     };
-    let options = TextOptions { tokenizer: Tokenizer::O200k, kinds: &kinds };
+    let options = TextOptions { kinds: &kinds, ..TextOptions::DEFAULT };
     let keep = Some((&engine, &Scope::default()));
     outcome(&compress_text_with(&options, vector["text"].as_str().unwrap(), Hints { kind, ..Hints::NONE }, level, keep))
 }

@@ -15,7 +15,9 @@ use self::align::{Head, Heads, Kept};
 pub(crate) use self::loss::Running;
 use crate::align::Stable;
 use crate::memo::Memo;
+use crate::memory::Witness;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
+use crate::reuse::Reuse;
 use crate::trace::{Observed, Seen, Traces};
 use crate::{Align, Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
@@ -82,6 +84,13 @@ enum Recalled {
     Unreadable(Known),
 }
 
+/// Whom a decision is shared with: what was computed goes to all agents of the scope, and who met an original is recorded.
+struct Company<'a> {
+    reuse: &'a Reuse<'a>,
+    /// Asked at most once, and only where an original is kept.
+    witness: &'a dyn Fn() -> Option<Witness>,
+}
+
 impl Engine {
     /// An engine on a store.
     pub fn new(store: Store) -> Self {
@@ -131,8 +140,21 @@ impl Engine {
         policy: &Policy,
         wanted: &dyn Fn() -> bool,
     ) -> Outbound {
+        self.prepare_before(&|| None, scope, request, policy, wanted)
+    }
+
+    /// The same, with memory: whoever `witness` names is recorded as having met the originals that are kept. It is asked at most once,
+    /// and only when there are any. `None` where the agent's source tree is not known: then nothing is recorded.
+    pub fn prepare_before(
+        &self,
+        witness: &dyn Fn() -> Option<Witness>,
+        scope: &Scope,
+        request: &Request,
+        policy: &Policy,
+        wanted: &dyn Fn() -> bool,
+    ) -> Outbound {
         let started = Instant::now();
-        let prepared = self.prepare_within(Reach::Store, scope, request, policy, wanted, started);
+        let prepared = self.prepare_within(Reach::Store, (wanted, witness), scope, request, policy, started);
         let outbound = prepared.unwrap_or_else(|| untouched(request, policy));
         finished(outbound, request, started)
     }
@@ -141,7 +163,7 @@ impl Engine {
     /// than reading the request does.
     pub fn prepare_from_memory(&self, scope: &Scope, request: &Request, policy: &Policy) -> Option<Outbound> {
         let started = Instant::now();
-        let prepared = self.prepare_within(Reach::Memory, scope, request, policy, &|| true, started)?;
+        let prepared = self.prepare_within(Reach::Memory, (&|| true, &|| None), scope, request, policy, started)?;
         Some(finished(prepared, request, started))
     }
 
@@ -149,10 +171,10 @@ impl Engine {
     fn prepare_within(
         &self,
         reach: Reach,
+        (wanted, witness): (&dyn Fn() -> bool, &dyn Fn() -> Option<Witness>),
         scope: &Scope,
         request: &Request,
         policy: &Policy,
-        wanted: &dyn Fn() -> bool,
         started: Instant,
     ) -> Option<Outbound> {
         if policy.mode == Mode::Off {
@@ -172,6 +194,8 @@ impl Engine {
         let tools = Self::tools_as_sent(request, &head);
         let lineages = plan::lineages(request, tools, &policy.kinds);
         let late = || started.elapsed() > policy.deadline;
+        let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
+        let reuse = Reuse::new(self.store(), scope, self.inner.compress, (&policy.kinds, tokenizer));
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
             Recalled::Unreadable(known) => {
@@ -196,7 +220,7 @@ impl Engine {
                     known: &known,
                     policy,
                     key,
-                    compress: self.inner.compress,
+                    compress: &|segment, goal| reuse.outcome(segment, goal),
                 }
                 .plan(offerable, &late)
             }
@@ -204,7 +228,8 @@ impl Engine {
         if let Head::Kept(kept) = &mut head {
             self.notes(reach, scope, digest, request, &lineages, kept)?;
         }
-        self.settle_on(scope, digest, &lineages, &mut plan, &mut head, wanted);
+        let company = Company { reuse: &reuse, witness };
+        self.settle_on(scope, digest, &lineages, &mut plan, &mut head, (wanted, &company));
         let offer = insertion.filter(|_| plan.offer);
         let offered = offer.is_some();
         let mut own: Vec<_> = offer.into_iter().collect();
@@ -250,7 +275,7 @@ impl Engine {
         lineages: &Lineages<'_>,
         plan: &mut Plan,
         head: &mut Head,
-        wanted: &dyn Fn() -> bool,
+        (wanted, company): (&dyn Fn() -> bool, &Company<'_>),
     ) {
         let kept = head.kept();
         if plan.fresh.is_empty() && kept.is_none_or(|kept| kept.to_record().next().is_none()) {
@@ -260,8 +285,8 @@ impl Engine {
             // The client's own bytes have been sent.
             plan.give_up(Reason::Deadline);
             *head = Head::AsItCame;
-            self.commit(scope, digest, lineages, plan, None);
-        } else if !self.commit(scope, digest, lineages, plan, kept) && kept.is_some_and(Kept::begins) {
+            self.commit(scope, digest, lineages, plan, None, company);
+        } else if !self.commit(scope, digest, lineages, plan, kept, company) && kept.is_some_and(Kept::begins) {
             *head = Head::AsItCame;
         } else if let Some(kept) = kept {
             self.memorize_head(digest, kept);
@@ -358,12 +383,21 @@ impl Engine {
         lineages: &Lineages<'_>,
         plan: &mut Plan,
         head: Option<&Kept>,
+        company: &Company<'_>,
     ) -> bool {
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
+        let mut handles = Vec::with_capacity(plan.originals.len());
+        let witness = if plan.originals.is_empty() { None } else { (company.witness)() };
         for original in std::mem::take(&mut plan.originals) {
-            batch.keep(self.store().handle_key(), original);
+            let sighting = witness.as_ref().map(|witness| witness.sighting(&original.text, &original.source));
+            let handle = batch.keep(self.store().handle_key(), original.text);
+            handles.push(handle);
+            if let Some(sighting) = sighting {
+                batch.sight(handle, sighting);
+            }
         }
+        company.reuse.file(&mut batch, &handles);
         for (lineage, rendering) in &plan.fresh {
             batch.render(*lineage, Rendering::clone(rendering));
         }

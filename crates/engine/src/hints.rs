@@ -110,6 +110,12 @@ impl Call {
         Hints { editable, kind: Some(kind), ..hints }
     }
 
+    /// Where its result came from, for memory.
+    pub(crate) fn source(&self) -> crate::memory::Source {
+        let command = self.command.clone().or_else(|| self.tool.clone());
+        crate::memory::Source { path: self.path.clone(), command }
+    }
+
     /// How later references name its result: the file, or else the command.
     pub(crate) fn label(&self) -> &str {
         self.path.as_deref().or(self.command.as_deref()).or(self.tool.as_deref()).unwrap_or_default()

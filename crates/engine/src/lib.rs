@@ -76,9 +76,11 @@ mod hints;
 mod kinds;
 pub mod ledger;
 mod memo;
+pub mod memory;
 mod plan;
 mod policy;
 mod receipt;
+mod reuse;
 mod route;
 mod text;
 mod trace;
@@ -87,12 +89,13 @@ mod volatile;
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
 pub use chunks::{Chunk, ChunksResult, compress_chunks};
 pub use engine::{Engine, Outbound};
-pub use headroom_compress::{FilterError, add_filters, decode};
+pub use headroom_compress::{FilterError, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use kinds::{ConfigError, Kinds, nearest};
 pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
+pub use reuse::add_filters;
 pub use text::{
     Level, TextOptions, TextResult, ToolCall, compress_text, compress_text_for, compress_text_with,
     compress_tool_result,

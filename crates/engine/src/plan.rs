@@ -18,6 +18,7 @@ use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 use crate::frame::Frame;
 use crate::hints::Call;
+use crate::memory::Source;
 use crate::{Kinds, Mode, Policy, Retrieval};
 
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
@@ -41,6 +42,13 @@ const OFFER_FROM_BYTES: usize = 24_000;
 
 /// What a text is compressed by: [`route::compress`](crate::route::compress), but for tests of what happens when it fails.
 pub(crate) type Compress = fn(&Kinds, &Segment<'_>, &Goal<'_>) -> Outcome;
+
+/// A text whose handle a rendering names, and where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) text: String,
+    pub(crate) source: Source,
+}
 
 /// Of which decision a rendering is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +172,7 @@ pub(crate) struct Plan {
     /// The renderings decided now, to be recorded.
     pub(crate) fresh: Vec<(Lineage, Arc<Rendering>)>,
     /// Texts whose handles the fresh renderings name.
-    pub(crate) originals: Vec<String>,
+    pub(crate) originals: Vec<Kept>,
     /// One for each slot, in order.
     pub(crate) slots: Vec<SlotPlan>,
 }
@@ -274,7 +282,7 @@ pub(crate) struct Planning<'a> {
     pub(crate) known: &'a Known,
     pub(crate) policy: &'a Policy,
     pub(crate) key: &'a HandleKey,
-    pub(crate) compress: Compress,
+    pub(crate) compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
 }
 
 impl Planning<'_> {
@@ -423,7 +431,7 @@ impl PrefixSize {
 struct Planner<'a> {
     policy: &'a Policy,
     key: &'a HandleKey,
-    compress: Compress,
+    compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
     tokenizer: Tokenizer,
     redeemable: bool,
     /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
@@ -431,7 +439,7 @@ struct Planner<'a> {
     indexed: usize,
     size: PrefixSize,
     work_left: usize,
-    originals: Vec<String>,
+    originals: Vec<Kept>,
 }
 
 impl Planner<'_> {
@@ -481,7 +489,7 @@ impl Planner<'_> {
             rendering.compressor = outcome.compressor.unwrap_or_default().to_owned();
             rendering.tokens.0 += short(outcome.tokens.0);
             rendering.tokens.1 += short(outcome.tokens.1);
-            rendering.handles.extend(self.note_original(payload, &compressed));
+            rendering.handles.extend(self.note_original(payload, &compressed, Source::default()));
             rendering.replacements.push(Replacement { range: piece.range, text: compressed.text });
         }
         (seen, rendering)
@@ -524,7 +532,7 @@ impl Planner<'_> {
                 (kind, replaced(Reason::Repeated, REPEAT, 0..text.len(), folded, tokens))
             }
             (_, Some((compressed, tokens))) => {
-                let handles = self.note_original(body, &compressed).into_iter().collect();
+                let handles = self.note_original(body, &compressed, call.source()).into_iter().collect();
                 let compressor = outcome.and_then(|outcome| outcome.compressor).unwrap_or_default();
                 let shorter = framed(compressed.text, &text[frame.body.end..]);
                 (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, frame.body, shorter, tokens) })
@@ -542,7 +550,7 @@ impl Planner<'_> {
         let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
         let original = may_omit.then(|| Original::new(self.key, text));
         let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
-        (self.compress)(&self.policy.kinds, &Segment { text, hints }, &Goal { level, tokens: counted })
+        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.
@@ -576,9 +584,9 @@ impl Planner<'_> {
     }
 
     /// Notes a text whose handle a rendering names; it is kept before the rendering is sent.
-    fn note_original(&mut self, text: &str, compressed: &Compressed) -> Option<Handle> {
+    fn note_original(&mut self, text: &str, compressed: &Compressed, source: Source) -> Option<Handle> {
         let handle = compressed.handle()?;
-        self.originals.push(text.to_owned());
+        self.originals.push(Kept { text: text.to_owned(), source });
         Some(handle)
     }
 }

@@ -1,7 +1,7 @@
 //! Which compressors there are for a text, those of `headroom-compress` and the one for code, and which of them the settings allow.
 
 use headroom_compress::prose::Kompress;
-use headroom_compress::{Outcome, compress_with, detect};
+use headroom_compress::{ALL, Outcome, compress_with, detect};
 use headroom_core::{Compressor, Goal, Hints, Kind, Language, Level, Segment};
 
 use crate::Kinds;
@@ -27,6 +27,11 @@ pub(crate) fn compress(kinds: &Kinds, segment: &Segment<'_>, goal: &Goal<'_>) ->
         Some(share) => compress_with(&[&Kompress::with_ratio(share)], &segment, &goal),
         None => compress_with(MORE, &segment, &goal),
     }
+}
+
+/// The names of all compressors.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().chain(MORE).map(|compressor| compressor.name())
 }
 
 /// The lower of what the request allows and what the settings do.

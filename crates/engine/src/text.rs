@@ -5,6 +5,8 @@ use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
 use crate::hints::Call;
+use crate::memory::{Source, Witness};
+use crate::reuse::Reuse;
 use crate::{Engine, Kinds, route};
 
 /// How far to go.
@@ -81,7 +83,7 @@ pub fn compress_text_for(
     level: Level,
     keep: Option<(&Engine, &Scope)>,
 ) -> TextResult {
-    compress_text_with(&TextOptions { tokenizer, kinds: &Kinds::DEFAULT }, text, hints, level, keep)
+    compress_text_with(&TextOptions { tokenizer, ..TextOptions::DEFAULT }, text, hints, level, keep)
 }
 
 /// What shapes the compression of a text besides what is known about it.
@@ -91,9 +93,16 @@ pub struct TextOptions<'a> {
     pub tokenizer: Tokenizer,
     /// What may be done to each kind of text.
     pub kinds: &'a Kinds,
+    /// Who is recorded as having met the text, if it is kept.
+    pub witness: Option<&'a Witness>,
 }
 
-/// [`compress_text`] for a given tokenizer, and with settings by kind.
+impl TextOptions<'_> {
+    /// o200k_base, every kind as far as the level goes, and nobody.
+    pub const DEFAULT: Self = Self { tokenizer: Tokenizer::O200k, kinds: &Kinds::DEFAULT, witness: None };
+}
+
+/// [`compress_text`] for a given tokenizer, with settings by kind, and with memory.
 pub fn compress_text_with(
     options: &TextOptions<'_>,
     text: &str,
@@ -101,7 +110,7 @@ pub fn compress_text_with(
     level: Level,
     keep: Option<(&Engine, &Scope)>,
 ) -> TextResult {
-    let tokenizer = options.tokenizer;
+    let TextOptions { tokenizer, kinds, witness } = *options;
     let key = keep.filter(|_| level != Level::Lossless).map(|(engine, _)| engine.store().handle_key());
     let original = key.map(|key| Original::new(key, text));
     let level = match &original {
@@ -110,20 +119,33 @@ pub fn compress_text_with(
         None => headroom_core::Level::Exact,
     };
     let goal = Goal { level, tokens: &tokenizer };
-    let outcome = route::compress(options.kinds, &Segment { text, hints }, &goal);
-    let unchanged = |kind, compressor, reason| TextResult::unchanged(tokenizer, text, kind, compressor, reason);
-    let Some(compressed) = outcome.compressed else {
-        return unchanged(outcome.kind, outcome.compressor, outcome.reason);
+    let segment = Segment { text, hints };
+    let reuse = keep.map(|(engine, scope)| Reuse::new(engine.store(), scope, route::compress, (kinds, tokenizer)));
+    let outcome = match &reuse {
+        Some(reuse) => reuse.outcome(&segment, &goal),
+        None => route::compress(kinds, &segment, &goal),
     };
-    let handle = compressed.handle();
-    if let (Some(_), Some((engine, scope))) = (handle, keep) {
+    let unchanged = |kind, compressor, reason| TextResult::unchanged(tokenizer, text, kind, compressor, reason);
+    let handle = outcome.compressed.as_ref().and_then(headroom_core::Compressed::handle);
+    if let (Some((engine, scope)), Some(reuse)) = (keep, &reuse) {
         let mut batch = Batch::at(crate::engine::now_ms());
-        batch.keep(engine.store().handle_key(), text);
-        if let Err(error) = engine.store().write(scope, batch) {
+        reuse.file(&mut batch, handle.as_slice());
+        if let Some(handle) = handle {
+            batch.keep(engine.store().handle_key(), text);
+            if let Some(witness) = witness {
+                batch.sight(handle, witness.sighting(text, &source_of(&hints)));
+            }
+        }
+        if let Err(error) = engine.store().write(scope, batch)
+            && handle.is_some()
+        {
             tracing::warn!(%error, "an original could not be kept; the text is passed as it is");
             return unchanged(outcome.kind, outcome.compressor, Reason::StoreFailed);
         }
     }
+    let Some(compressed) = outcome.compressed else {
+        return unchanged(outcome.kind, outcome.compressor, outcome.reason);
+    };
     TextResult {
         kind: outcome.kind,
         compressor: outcome.compressor,
@@ -161,6 +183,11 @@ pub fn compress_tool_result(call: &ToolCall<'_>, text: &str, keep: Option<(&Engi
         return TextResult::unchanged(Tokenizer::O200k, text, kind, None, Reason::Editable);
     }
     compress_text(text, hints, level, keep)
+}
+
+fn source_of(hints: &Hints<'_>) -> Source {
+    let command = hints.command.or(hints.tool).map(str::to_owned);
+    Source { path: hints.path.map(str::to_owned), command }
 }
 
 impl Engine {

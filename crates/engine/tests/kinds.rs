@@ -1,7 +1,7 @@
 //! Settings by kind of text do what they say, for single texts and for requests.
 
+use headroom::compress_text_with;
 use headroom::{Engine, Hints, Kind, Kinds, Language, Level, Mode, Policy, Reason, Retrieval, TextOptions, TextResult};
-use headroom::{Tokenizer, compress_text_with};
 use headroom_store::{Scope, Store};
 use headroom_wire::{Dialect, Request, parse};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn kinds(said: &Value) -> Kinds {
 /// One text at the standard level, with a place to keep it.
 fn compress(said: &Value, text: &str, kind: Option<Kind>) -> TextResult {
     let (engine, kinds) = (Engine::new(Store::memory()), kinds(said));
-    let options = TextOptions { tokenizer: Tokenizer::O200k, kinds: &kinds };
+    let options = TextOptions { kinds: &kinds, ..TextOptions::DEFAULT };
     let hints = Hints { kind, ..Hints::NONE };
     compress_text_with(&options, text, hints, Level::Standard, Some((&engine, &Scope::default())))
 }

@@ -47,6 +47,7 @@ pub async fn serve_http(
     engine: Engine,
     scope: Scope,
     directories: Vec<PathBuf>,
+    home: Option<PathBuf>,
 ) -> Result<(SocketAddr, impl Future<Output = ()>), HttpError> {
     if !listen.ip().is_loopback() {
         return Err(HttpError::Open(listen));
@@ -54,7 +55,7 @@ pub async fn serve_http(
     let bind = |source| HttpError::Bind { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(bind)?;
     let addr = listener.local_addr().map_err(bind)?;
-    let server = move || Ok(Server::new(engine.clone(), scope.clone(), directories.clone()));
+    let server = move || Ok(Server::new(engine.clone(), scope.clone(), directories.clone()).at_home(home.clone()));
     let config = StreamableHttpServerConfig::default().enforce_origin_validation();
     let service = StreamableHttpService::new(server, Arc::new(LocalSessionManager::default()), config);
     Ok((addr, accept(listener, service)))

@@ -110,7 +110,8 @@ struct Named<'m> {
 impl Relay {
     fn new(engine: Engine, scope: Scope) -> Self {
         let roots = Roots::default().into();
-        Self { workplace: Workplace { engine, scope, roots }, open: Mutex::default() }
+        let workplace = Workplace { engine, scope, roots, agent: String::new(), memory: None, witness: None };
+        Self { workplace, open: Mutex::default() }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {

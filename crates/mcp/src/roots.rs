@@ -21,6 +21,11 @@ impl Roots {
         Self::of(uris.into_iter().filter_map(file_of_uri))
     }
 
+    /// The directories, the client's first one first.
+    pub(crate) fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
     /// The file itself, if it lies below a root. A relative path starts at a root that has it.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use headroom::memory::{Repository, Witness, agent_of_client};
 use headroom::{Engine, Handle};
 use headroom_store::Scope;
 use rmcp::model::{
@@ -17,7 +18,7 @@ use tokio::sync::Mutex;
 
 use crate::ServeError;
 use crate::roots::Roots;
-use crate::tools::{Output, TOOLS, ToolSpec, Workplace};
+use crate::tools::{Effect, Output, TOOLS, ToolSpec, Workplace};
 
 /// Addresses of originals begin with this; the handle follows.
 const ORIGINAL: &str = "headroom://original/";
@@ -28,6 +29,8 @@ pub struct Server {
     scope: Scope,
     /// What may be read when the client names no roots.
     directories: Vec<PathBuf>,
+    /// A repository that is all of this directory is no workspace.
+    home: Option<PathBuf>,
     /// What the client said may be read, once it was asked.
     roots: Mutex<Option<Arc<Roots>>>,
 }
@@ -41,7 +44,31 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server over an engine. Clients that name no roots may have the files below `directories` read.
     pub fn new(engine: Engine, scope: Scope, directories: Vec<PathBuf>) -> Self {
-        Self { engine, scope, directories, roots: Mutex::new(None) }
+        Self { engine, scope, directories, home: None, roots: Mutex::new(None) }
+    }
+
+    /// The same server for a user whose home directory is known: a repository that is all of it is no workspace.
+    #[must_use]
+    pub fn at_home(mut self, home: Option<PathBuf>) -> Self {
+        self.home = home;
+        self
+    }
+
+    /// What a call works with. Blocks on a few small files.
+    fn workplace(&self, roots: Arc<Roots>, client: &str) -> Workplace {
+        // The first of the client's directories is what it works on; with more than that, which one is meant is not asked.
+        let first = roots.directories().first();
+        let repository = first.and_then(|directory| Repository::at(directory, self.home.as_deref()));
+        let agent = agent_of_client(client);
+        let (engine, scope) = (self.engine.clone(), self.scope.clone());
+        let witness = repository.map(|Repository { workspace, top }| Witness {
+            workspace,
+            top: Some(top),
+            agent: agent.clone(),
+            session: String::new(),
+        });
+        let memory = witness.as_ref().map(|witness| engine.memory(&scope, witness.workspace, witness.top.clone()));
+        Workplace { engine, scope, roots, agent, memory, witness }
     }
 
     /// What may be read: the client's roots, if it has any to name, or what the server was started with.
@@ -76,8 +103,8 @@ impl Server {
     ) -> CallToolResult {
         let progress = Progress::of(context);
         progress.tell(0.0, "started").await;
-        let workplace =
-            Workplace { engine: self.engine.clone(), scope: self.scope.clone(), roots: self.roots(context).await };
+        let client = context.peer.peer_info().map(|client| client.client_info.name.clone()).unwrap_or_default();
+        let workplace = self.workplace(self.roots(context).await, &client);
         let work = tokio::task::spawn_blocking(move || (tool.run)(&workplace, request.arguments.unwrap_or_default()));
         let outcome = tokio::select! {
             outcome = work => outcome,
@@ -132,7 +159,7 @@ pub(crate) fn tool(spec: &ToolSpec) -> Tool {
     let schema: serde_json::Map<_, _> = serde_json::from_str(spec.schema).unwrap_or_default();
     Tool::new_with_raw(spec.name, Some(spec.description.into()), Arc::new(schema))
         .with_title(spec.title)
-        .with_annotations(ToolAnnotations::new().read_only(true).open_world(false))
+        .with_annotations(ToolAnnotations::new().read_only(spec.effect == Effect::Reads).open_world(false))
 }
 
 impl ServerHandler for Server {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::body;
+use crate::memory_pages::{self, MemoryPage};
 use crate::refusal::Refusal;
 use crate::relay::{Body, full};
 
@@ -32,6 +33,8 @@ pub(crate) enum Page {
     Why(String),
     /// What was left out, given back: `GET /v1/retrieve/{handle}`.
     Retrieve(String),
+    /// What the agents of a workspace have met: everything at `/v1/memory`.
+    Memory(MemoryPage),
 }
 
 impl Page {
@@ -41,6 +44,7 @@ impl Page {
             (&Method::GET, "/metrics") => Some(Self::Metrics),
             (&Method::GET, "/stats") => Some(Self::Stats),
             (&Method::POST, "/v1/compress") => Some(Self::Compress),
+            (_, path) if path.starts_with("/v1/memory") => MemoryPage::of(method, path).map(Self::Memory),
             (&Method::GET, path) => {
                 let retrieve = path.strip_prefix("/v1/retrieve/").map(|handle| Self::Retrieve(handle.to_owned()));
                 retrieve.or_else(|| path.strip_prefix("/v1/why/").map(|id| Self::Why(id.to_owned())))
@@ -49,6 +53,9 @@ impl Page {
         }
     }
 }
+
+/// Bytes that a note may come in.
+const NOTE_BYTES: usize = 64 << 10;
 
 /// What `POST /v1/compress` takes.
 #[derive(Deserialize)]
@@ -91,6 +98,13 @@ pub(crate) async fn answer(
             compress(app, &bytes).await
         }
         Page::Why(id) => Ok(why(app, unescaped(&id)).await),
+        Page::Memory(page) => {
+            let bytes = match page {
+                MemoryPage::Remember => body::read(body, &head.headers, NOTE_BYTES, app.config.body_timeout).await?,
+                _ => Bytes::new(),
+            };
+            memory_pages::answer(app, page, head.uri.query().unwrap_or_default(), bytes).await
+        }
         Page::Retrieve(handle) => retrieve(app, &handle, head.uri.query().unwrap_or_default()).await,
     }
 }
@@ -209,7 +223,7 @@ async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refus
         };
         let tokenizer = question.model.as_deref().map_or(Tokenizer::O200k, Tokenizer::for_model);
         let keep = Some((&app.engine, &app.config.scope));
-        let options = TextOptions { tokenizer, kinds: &app.config.policy.kinds };
+        let options = TextOptions { tokenizer, kinds: &app.config.policy.kinds, ..TextOptions::DEFAULT };
         compress_text_with(&options, &question.text, hints, level, keep)
     });
     let Ok(result) = result.await else {
@@ -247,7 +261,7 @@ async fn retrieve(app: &Arc<App>, handle: &str, query: &str) -> Result<Response<
 }
 
 /// The names and values of a query.
-fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (unescaped(name), unescaped(value))
@@ -278,11 +292,11 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn json(status: StatusCode, value: &Value) -> Response<Body> {
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Body> {
     text(status, "application/json", format!("{value}\n"))
 }
 
-fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+pub(crate) fn text(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(full(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

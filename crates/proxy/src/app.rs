@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::room::Rooms;
 use crate::upstream::Upstream;
+use crate::witness::Trees;
 
 /// The running proxy, as its requests see it.
 pub(crate) struct App {
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) cpu: Arc<Semaphore>,
     /// Memory for request bodies.
     pub(crate) rooms: Rooms,
+    /// Where the agents of this machine work.
+    pub(crate) trees: Trees,
 }
 
 /// How long work behind a request's back may hold up its answer. An undisturbed store takes a few milliseconds.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use headroom::Policy;
@@ -24,6 +25,8 @@ pub struct Config {
     pub prices: Prices,
     /// What `/readyz` says of this configuration, so that others can tell whether it is the one they want. Holds no secret.
     pub identity: String,
+    /// The user's home directory. A repository that is all of it is no workspace.
+    pub home: Option<PathBuf>,
     /// What every request has to carry in `x-headroom-token`; required to listen beyond this machine.
     pub token: Option<Token>,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
@@ -58,6 +61,7 @@ impl Config {
             scope: Scope::default(),
             prices: Prices::listed(),
             identity: String::new(),
+            home: None,
             token: None,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,

@@ -26,6 +26,7 @@ mod config;
 mod exchange;
 mod guard;
 mod headers;
+mod memory_pages;
 mod metrics;
 mod passing;
 mod prepare;
@@ -36,6 +37,7 @@ mod room;
 mod routes;
 mod serve;
 mod upstream;
+mod witness;
 
 pub use config::{Config, Token, Upstreams};
 pub use receipts::fresh_id;

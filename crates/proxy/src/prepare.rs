@@ -24,6 +24,7 @@ use crate::headers::{Sent, has_a_key};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::room::{FREE_BYTES, Room};
+use crate::witness::Speaker;
 
 /// Bodies up to this many bytes are read where they are, and sent from there if memory knows everything about them: handing them to
 /// another thread would take longer than that.
@@ -103,6 +104,7 @@ pub(crate) async fn prepare(
         app: Arc::clone(app),
         dialect,
         path: head.uri.path().to_owned(),
+        speaker: Speaker::of(head),
         headers: head.headers.clone(),
         raw: raw.clone(),
         known,
@@ -164,6 +166,7 @@ struct Job {
     dialect: Dialect,
     /// Path of the request; some dialects name the model there.
     path: String,
+    speaker: Speaker,
     headers: HeaderMap,
     raw: Bytes,
     /// The request, if it has been parsed already.
@@ -206,7 +209,8 @@ impl Job {
             drop(permit.take());
             self.claim.take()
         };
-        let outbound = app.engine.prepare_if_wanted(&app.config.scope, &request, &policy, &wanted);
+        let witness = || app.trees.witness(&self.speaker, &request);
+        let outbound = app.engine.prepare_before(&witness, &app.config.scope, &request, &policy, &wanted);
         Ok(prepared(request, outbound, &self.raw))
     }
 }

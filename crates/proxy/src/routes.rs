@@ -15,11 +15,13 @@ use crate::headers::{self, Sent};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::relay::{Body, passing};
+use crate::witness::take_name;
 use crate::{admin, guard};
 
 /// Answers one request, whatever it is.
 pub(crate) async fn route(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    take_name(&mut head);
     let metrics = Arc::clone(&app.metrics);
     dispatch(app, &head, body).await.unwrap_or_else(|refusal| {
         Metrics::count(&metrics.refused);

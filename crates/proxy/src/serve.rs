@@ -21,6 +21,7 @@ use crate::receipts::Receipts;
 use crate::room::Rooms;
 use crate::routes::route;
 use crate::upstream::Upstream;
+use crate::witness::Trees;
 
 /// Time in which a client has to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -79,7 +80,7 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = Arc::new(Semaphore::new(cores));
     let rooms = Rooms::new(config.held_bytes);
-    let app = Arc::new(App { config, engine, upstream, metrics, receipts, cpu, rooms });
+    let app = Arc::new(App { trees: Trees::new(&config), config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
     let known = Arc::downgrade(&app);
     let accepting = tokio::spawn(accept(listener, app, writer, stopped));

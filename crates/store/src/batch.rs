@@ -2,7 +2,18 @@
 
 use headroom_core::{Handle, HandleKey};
 
-use crate::{Lineage, Rendering, StoredReceipt};
+use crate::{Lineage, Rendering, Sighting, StoredReceipt};
+
+/// What compressing a text gave, as the engine writes it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Everything that it depends on.
+    pub key: Lineage,
+    /// The original that it names, if it names one: it is forgotten with that.
+    pub handle: Option<Handle>,
+    /// The engine's words.
+    pub document: String,
+}
 
 /// Entries that become visible together or not at all.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +24,8 @@ pub struct Batch {
     pub(crate) conversation: Option<Lineage>,
     pub(crate) exchanges: Vec<(Lineage, String)>,
     pub(crate) receipts: Vec<StoredReceipt>,
+    pub(crate) sightings: Vec<(Handle, Sighting)>,
+    pub(crate) outcomes: Vec<Outcome>,
     pub(crate) now_ms: u64,
 }
 
@@ -56,6 +69,16 @@ impl Batch {
         self.receipts.push(receipt);
     }
 
+    /// Notes that an original was met. A sighting of a text that is neither in this batch nor kept already is dropped.
+    pub fn sight(&mut self, handle: Handle, sighting: Sighting) {
+        self.sightings.push((handle, sighting));
+    }
+
+    /// Adds what compressing a text gave; the first one under a key stays. It can be computed again, so it may be dropped at any time.
+    pub fn outcome(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.originals.is_empty()
@@ -64,6 +87,8 @@ impl Batch {
             && self.conversation.is_none()
             && self.exchanges.is_empty()
             && self.receipts.is_empty()
+            && self.sightings.is_empty()
+            && self.outcomes.is_empty()
     }
 
     /// Whether losing this batch in a power failure would lose something that cannot be recomputed.

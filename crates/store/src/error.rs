@@ -42,6 +42,14 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A database said no.
+    #[error("the database failed to {what}: {said}")]
+    Database {
+        /// What was attempted.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// The byte budget is used up by what conversations still refer to.
     #[error("the store is full: {used} of {budget} bytes are in use by conversations; raise store.budget_bytes")]
     OverBudget {
@@ -49,6 +57,12 @@ pub enum StoreError {
         used: u64,
         /// Bytes allowed.
         budget: u64,
+    },
+    /// A workspace has as many notes as it may have.
+    #[error("this workspace has {most} notes, which is as many as are kept; forget some first")]
+    TooManyNotes {
+        /// How many may be kept.
+        most: usize,
     },
     /// Two texts have the same handle.
     #[error("{0} already names another text")]

@@ -4,7 +4,12 @@
 //! (retrievals that the client never saw, to be re-inserted into its history) and *receipts* (what each request cost and saved).
 //! Everything is filed under a [`Scope`]; a handle alone is no authority.
 //!
-//! Two back ends, one contract (`tests/contract.rs`): memory for tests and store-less library use, SQLite for everything else.
+//! Beside each original stands its *memory*: who met it, where and when ([`Sighting`]), the words it is found by, and the notes
+//! that agents chose to keep. Memory belongs to a [`Workspace`] inside a scope, and every call that touches it takes one: where it is not
+//! known which source tree is meant, there is nothing to call it with.
+//!
+//! Three back ends, one contract (`tests/contract.rs`, `tests/memory.rs`): memory for tests and store-less library use, SQLite for one machine, and
+//! with the feature `postgres` a database for many.
 //! Calls block; the proxy makes them on its worker pool.
 //!
 //! ```
@@ -21,18 +26,30 @@
 mod batch;
 mod error;
 mod memory;
+mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rendering;
+mod sighting;
 mod sqlite;
+mod terms;
 mod unavailable;
+mod workspace;
 
 use std::path::Path;
 
 use headroom_core::{Handle, HandleKey};
 
-pub use batch::Batch;
+pub use batch::{Batch, Outcome};
 pub use error::StoreError;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOptions;
 pub use rendering::{Lineage, Rendering, Replacement};
+pub use sighting::{
+    Forget, Forgotten, Match, MemoryFigures, NOTE_CHARS, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Seen, Sighting,
+};
 pub use sqlite::SqliteOptions;
+pub use workspace::{ParseWorkspaceError, Workspace};
 
 /// Who may read what: every entry belongs to one tenant's project.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,6 +124,9 @@ pub enum Store {
     Memory(Box<memory::Memory>),
     /// One SQLite file.
     Sqlite(Box<sqlite::Sqlite>),
+    /// A Postgres database that others use too.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Postgres>),
     /// A store that could not be opened: every call fails with the reason, so every edit becomes "keep the original".
     Unavailable(unavailable::Unavailable),
 }
@@ -117,6 +137,8 @@ macro_rules! each {
         match $store {
             Store::Memory($backend) => $call,
             Store::Sqlite($backend) => $call,
+            #[cfg(feature = "postgres")]
+            Store::Postgres($backend) => $call,
             Store::Unavailable($backend) => $call,
         }
     };
@@ -135,6 +157,17 @@ impl Store {
     /// When the file cannot be opened or written, is not a Headroom store, or was written by a newer version.
     pub fn open_sqlite(path: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
         sqlite::Sqlite::open(path, options).map(|sqlite| Self::Sqlite(Box::new(sqlite)))
+    }
+
+    /// Opens a Postgres store, `postgres://user:password@host/database`, making its tables if they are not there. A database that cannot be reached now
+    /// is no error: calls fail until it can.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be understood, the database refuses, or a newer version has made its tables.
+    #[cfg(feature = "postgres")]
+    pub fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+        postgres::Postgres::open(url, options).map(|postgres| Self::Postgres(Box::new(postgres)))
     }
 
     /// A store that takes nothing and says why.
@@ -197,6 +230,126 @@ impl Store {
         each!(self, store => store.exchanges(scope, keys))
     }
 
+    /// What compressing a text gave, by everything that it depends on.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn outcome(&self, scope: &Scope, key: Lineage) -> Result<Option<String>, StoreError> {
+        each!(self, store => store.outcome(scope, key))
+    }
+
+    /// What a workspace knows of a text; `None` when nobody met it there, whoever met it elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn remembered(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        handle: Handle,
+    ) -> Result<Option<Remembered>, StoreError> {
+        each!(self, store => store.remembered(scope, workspace, handle))
+    }
+
+    /// The texts that a workspace knows, those met last first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn recent(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        each!(self, store => store.recent(scope, workspace, limit, offset))
+    }
+
+    /// Texts of a workspace that have all or any of the words of `query`, in themselves or in where they came from: at most `limit` by
+    /// each, the newest first. Ranking them is up to who reads them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn candidates(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        query: &str,
+        which: Match,
+        limit: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        let mut words = terms::terms(query);
+        words.truncate(QUERY_WORDS);
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        each!(self, store => store.candidates(scope, workspace, &words, which, limit))
+    }
+
+    /// The text that came last from a path or a command in a workspace.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn latest_from(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        source: &str,
+    ) -> Result<Option<Handle>, StoreError> {
+        each!(self, store => store.latest_from(scope, workspace, source))
+    }
+
+    /// What memory holds of a workspace.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn memory_figures(&self, scope: &Scope, workspace: &Workspace) -> Result<MemoryFigures, StoreError> {
+        each!(self, store => store.memory_figures(scope, workspace))
+    }
+
+    /// Forgets texts of a workspace. A text that no other workspace knows is erased: its bytes, its words, and the renderings and exchanges
+    /// that quote it are gone from the disk, and its handle redeems to nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written; then nothing is forgotten.
+    pub fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {
+        each!(self, store => store.forget(scope, workspace, what))
+    }
+
+    /// Keeps a note. One that says the same as another is counted with it; nothing is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written, or the workspace has [`NOTES_PER_WORKSPACE`] notes.
+    pub fn remember(&self, scope: &Scope, workspace: &Workspace, note: NewNote) -> Result<Note, StoreError> {
+        each!(self, store => store.remember(scope, workspace, note))
+    }
+
+    /// The notes of a workspace, those said last first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn notes(&self, scope: &Scope, workspace: &Workspace) -> Result<Vec<Note>, StoreError> {
+        each!(self, store => store.notes(scope, workspace))
+    }
+
+    /// Forgets one note of a workspace; says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub fn forget_note(&self, scope: &Scope, workspace: &Workspace, id: u64) -> Result<bool, StoreError> {
+        each!(self, store => store.forget_note(scope, workspace, id))
+    }
+
     /// The receipt with this request id.
     ///
     /// # Errors
@@ -254,6 +407,14 @@ impl Store {
     pub fn check(&self) -> Result<(), StoreError> {
         each!(self, store => store.check())
     }
+}
+
+/// Words of a query that are looked for.
+const QUERY_WORDS: usize = 16;
+
+/// The words by which a text is found again: see [`Store::candidates`].
+pub fn words(text: &str) -> Vec<String> {
+    terms::terms(text)
 }
 
 /// Days without a request after which a conversation counts as ended.

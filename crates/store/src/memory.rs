@@ -6,7 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headroom_core::{Handle, HandleKey};
 
-use crate::{Batch, Collected, Holdings, Lineage, Rendering, Scope, StoreError, StoredReceipt};
+use crate::sighting::SIGHTINGS_PER_TEXT;
+use crate::terms::terms;
+use crate::{
+    Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note,
+    Remembered, Rendering, Scope, Seen, Sighting, StoreError, StoredReceipt, Workspace,
+};
 
 /// Everything in maps behind one lock. Nothing is ever collected: it lives as long as its process.
 #[derive(Debug)]
@@ -21,6 +26,45 @@ struct State {
     renderings: HashMap<(Scope, Lineage), Rendering>,
     exchanges: HashMap<(Scope, Lineage), String>,
     receipts: BTreeMap<(Scope, String), StoredReceipt>,
+    outcomes: HashMap<(Scope, Lineage), (Option<Handle>, String)>,
+    sightings: BTreeMap<(Scope, Workspace, Handle), Vec<Seen>>,
+    notes: BTreeMap<(Scope, Workspace), Vec<(NewNote, Note)>>,
+    last_note: u64,
+}
+
+impl State {
+    fn sight(&mut self, scope: &Scope, handle: Handle, sighting: &Sighting, now_ms: u64) {
+        if !self.originals.contains_key(&(scope.clone(), handle)) {
+            return;
+        }
+        let Sighting { workspace, agent, session, source, object } = sighting.bounded();
+        let all = self.sightings.entry((scope.clone(), workspace, handle)).or_default();
+        let same = |seen: &&mut Seen| (&seen.agent, &seen.session, &seen.source) == (&agent, &session, &source);
+        if let Some(seen) = all.iter_mut().find(same) {
+            seen.last_ms = seen.last_ms.max(now_ms);
+            seen.times += 1;
+            seen.object = object.or(seen.object.take());
+            return;
+        }
+        all.push(Seen { agent, session, source, object, first_ms: now_ms, last_ms: now_ms, times: 1 });
+        all.sort_by(|a, b| (a.first_ms, &a.agent, &a.session).cmp(&(b.first_ms, &b.agent, &b.session)));
+        if all.len() > SIGHTINGS_PER_TEXT
+            && let Some(oldest) = (1..all.len()).min_by_key(|at| all[*at].last_ms)
+        {
+            all.remove(oldest);
+        }
+    }
+
+    /// The texts of a workspace with who met them.
+    fn of(&self, scope: &Scope, workspace: &Workspace) -> impl Iterator<Item = (Handle, &Vec<Seen>)> {
+        let here = (scope.clone(), *workspace);
+        let inside = move |(of, at, _): &(Scope, Workspace, Handle)| *of == here.0 && *at == here.1;
+        self.sightings.iter().filter(move |(key, _)| inside(key)).map(|((_, _, handle), seen)| (*handle, seen))
+    }
+
+    fn last_ms(seen: &[Seen]) -> u64 {
+        seen.iter().map(|seen| seen.last_ms).max().unwrap_or_default()
+    }
 }
 
 impl Default for Memory {
@@ -61,6 +105,13 @@ impl Memory {
         for (key, document) in batch.exchanges {
             state.exchanges.entry((scope.clone(), key)).or_insert(document);
         }
+        for outcome in batch.outcomes {
+            let filed = (outcome.handle, outcome.document);
+            state.outcomes.entry((scope.clone(), outcome.key)).or_insert(filed);
+        }
+        for (handle, sighting) in &batch.sightings {
+            state.sight(scope, *handle, sighting, batch.now_ms);
+        }
         for receipt in batch.receipts {
             state.receipts.insert((scope.clone(), receipt.id.clone()), receipt);
         }
@@ -83,6 +134,172 @@ impl Memory {
     pub(crate) fn exchanges(&self, scope: &Scope, keys: &[Lineage]) -> Result<Vec<Option<String>>, StoreError> {
         let state = self.state();
         Ok(keys.iter().map(|key| state.exchanges.get(&(scope.clone(), *key)).cloned()).collect())
+    }
+
+    pub(crate) fn outcome(&self, scope: &Scope, key: Lineage) -> Result<Option<String>, StoreError> {
+        Ok(self.state().outcomes.get(&(scope.clone(), key)).map(|(_, document)| document.clone()))
+    }
+
+    pub(crate) fn remembered(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        handle: Handle,
+    ) -> Result<Option<Remembered>, StoreError> {
+        let state = self.state();
+        let Some(seen) = state.sightings.get(&(scope.clone(), *workspace, handle)) else { return Ok(None) };
+        let bytes = state.originals.get(&(scope.clone(), handle)).map_or(0, |text| text.len() as u64);
+        Ok(Some(Remembered { handle, bytes, seen: seen.clone() }))
+    }
+
+    pub(crate) fn recent(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        let state = self.state();
+        let mut all: Vec<_> = state.of(scope, workspace).map(|(handle, seen)| (State::last_ms(seen), handle)).collect();
+        all.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        Ok(all.into_iter().skip(offset).take(limit).map(|(_, handle)| handle).collect())
+    }
+
+    pub(crate) fn candidates(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        words: &[String],
+        which: Match,
+        limit: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        let state = self.state();
+        let enough = |has: &dyn Fn(&String) -> bool| match which {
+            Match::All => words.iter().all(has),
+            Match::Any => words.iter().any(has),
+        };
+        let mut found: Vec<(u64, Handle)> = state
+            .of(scope, workspace)
+            .filter(|(handle, seen)| {
+                let text = state.originals.get(&(scope.clone(), *handle)).map(String::as_str).unwrap_or_default();
+                let of_text = terms(text);
+                enough(&|word| of_text.contains(word))
+                    || seen.iter().any(|seen| {
+                        let source = seen.source.to_ascii_lowercase();
+                        enough(&|word| source.contains(word.as_str()))
+                    })
+            })
+            .map(|(handle, seen)| (State::last_ms(seen), handle))
+            .collect();
+        found.sort_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(_, handle)| handle).collect())
+    }
+
+    pub(crate) fn latest_from(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        source: &str,
+    ) -> Result<Option<Handle>, StoreError> {
+        let state = self.state();
+        let latest = state.of(scope, workspace).filter_map(|(handle, seen)| {
+            seen.iter().filter(|seen| seen.source == source).map(|seen| (seen.last_ms, handle)).max()
+        });
+        Ok(latest.max().map(|(_, handle)| handle))
+    }
+
+    pub(crate) fn memory_figures(&self, scope: &Scope, workspace: &Workspace) -> Result<MemoryFigures, StoreError> {
+        let state = self.state();
+        let mut figures = MemoryFigures::default();
+        let mut sights = Vec::new();
+        for (handle, seen) in state.of(scope, workspace) {
+            figures.texts += 1;
+            figures.bytes += state.originals.get(&(scope.clone(), handle)).map_or(0, |text| text.len() as u64);
+            let mut agents: Vec<&str> = Vec::new();
+            for seen in seen {
+                if !agents.contains(&seen.agent.as_str()) {
+                    agents.push(&seen.agent);
+                }
+            }
+            sights.extend(agents.into_iter().map(|agent| (handle, agent.to_owned())));
+        }
+        figures.notes = state.notes.get(&(scope.clone(), *workspace)).map_or(0, |notes| notes.len() as u64);
+        figures.count_agents(sights);
+        Ok(figures)
+    }
+
+    pub(crate) fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {
+        let mut state = self.state();
+        let gone: Vec<Handle> = state
+            .of(scope, workspace)
+            .filter(|(handle, seen)| match what {
+                Forget::Text(wanted) => wanted == *handle,
+                Forget::Before(ms) => State::last_ms(seen) < ms,
+                Forget::All => true,
+            })
+            .map(|(handle, _)| handle)
+            .collect();
+        let mut forgotten = Forgotten { texts: gone.len() as u64, ..Forgotten::default() };
+        for handle in gone {
+            state.sightings.remove(&(scope.clone(), *workspace, handle));
+            if state.sightings.keys().any(|(of, _, known)| of == scope && *known == handle) {
+                continue;
+            }
+            forgotten.erased += 1;
+            let written = handle.to_string();
+            state.originals.remove(&(scope.clone(), handle));
+            state.outcomes.retain(|(of, _), (named, _)| of != scope || *named != Some(handle));
+            state.renderings.retain(|(of, _), rendering| of != scope || !rendering.handles.contains(&handle));
+            state.exchanges.retain(|(of, _), document| of != scope || !document.contains(&written));
+        }
+        if let Some(notes) = state.notes.get_mut(&(scope.clone(), *workspace)) {
+            let before = notes.len();
+            notes.retain(|(_, note)| match what {
+                Forget::Text(_) => true,
+                Forget::Before(ms) => note.last_ms >= ms,
+                Forget::All => false,
+            });
+            forgotten.notes = (before - notes.len()) as u64;
+        }
+        Ok(forgotten)
+    }
+
+    pub(crate) fn remember(&self, scope: &Scope, workspace: &Workspace, note: NewNote) -> Result<Note, StoreError> {
+        let mut state = self.state();
+        let id = state.last_note + 1;
+        let notes = state.notes.entry((scope.clone(), *workspace)).or_default();
+        if let Some((_, kept)) = notes.iter_mut().find(|(said, _)| said.identity() == note.identity()) {
+            kept.last_agent = note.bounded().agent;
+            kept.last_ms = kept.last_ms.max(note.at_ms);
+            kept.times += 1;
+            return Ok(kept.clone());
+        }
+        if notes.len() >= NOTES_PER_WORKSPACE {
+            return Err(StoreError::TooManyNotes { most: NOTES_PER_WORKSPACE });
+        }
+        let NewNote { topic, text, agent, session, at_ms } = note.bounded();
+        let last_agent = agent.clone();
+        let kept = Note { id, topic, text, agent, session, first_ms: at_ms, last_agent, last_ms: at_ms, times: 1 };
+        notes.push((note, kept.clone()));
+        state.last_note = id;
+        Ok(kept)
+    }
+
+    pub(crate) fn notes(&self, scope: &Scope, workspace: &Workspace) -> Result<Vec<Note>, StoreError> {
+        let state = self.state();
+        let all = state.notes.get(&(scope.clone(), *workspace)).into_iter().flatten();
+        let mut notes: Vec<Note> = all.map(|(_, note)| note.clone()).collect();
+        notes.sort_by_key(|note| std::cmp::Reverse((note.last_ms, note.id)));
+        Ok(notes)
+    }
+
+    pub(crate) fn forget_note(&self, scope: &Scope, workspace: &Workspace, id: u64) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(notes) = state.notes.get_mut(&(scope.clone(), *workspace)) else { return Ok(false) };
+        let before = notes.len();
+        notes.retain(|(_, note)| note.id != id);
+        Ok(notes.len() < before)
     }
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {

@@ -2,7 +2,10 @@
 
 use headroom_core::{Handle, HandleKey};
 
-use crate::{Batch, Collected, Holdings, Lineage, Rendering, Scope, StoreError, StoredReceipt};
+use crate::{
+    Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
+    Scope, StoreError, StoredReceipt, Workspace,
+};
 
 /// Stands in for a store that could not be opened, so that the proxy still passes every request through.
 #[derive(Debug)]
@@ -42,6 +45,54 @@ impl Unavailable {
     }
 
     pub(crate) fn exchanges(&self, _scope: &Scope, _keys: &[Lineage]) -> Result<Vec<Option<String>>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn outcome(&self, _scope: &Scope, _key: Lineage) -> Result<Option<String>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn remembered(&self, _: &Scope, _: &Workspace, _: Handle) -> Result<Option<Remembered>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn recent(&self, _: &Scope, _: &Workspace, _: usize, _: usize) -> Result<Vec<Handle>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn candidates(
+        &self,
+        _: &Scope,
+        _: &Workspace,
+        _: &[String],
+        _: Match,
+        _: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn latest_from(&self, _: &Scope, _: &Workspace, _: &str) -> Result<Option<Handle>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn memory_figures(&self, _: &Scope, _: &Workspace) -> Result<MemoryFigures, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn forget(&self, _: &Scope, _: &Workspace, _: Forget) -> Result<Forgotten, StoreError> {
+        self.refuse()
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "the same signature as the other back ends")]
+    pub(crate) fn remember(&self, _: &Scope, _: &Workspace, _note: NewNote) -> Result<Note, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn notes(&self, _: &Scope, _: &Workspace) -> Result<Vec<Note>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn forget_note(&self, _: &Scope, _: &Workspace, _id: u64) -> Result<bool, StoreError> {
         self.refuse()
     }
 

@@ -1,40 +1,15 @@
 //! What every back end promises. One suite; each case runs on each of them.
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use headroom_core::{Handle, Reason};
-use headroom_store::{Batch, Lineage, Rendering, Replacement, Scope, SqliteOptions, Store, StoreError, StoredReceipt};
+use common::{each, keep, rendering, sqlite};
+use headroom_core::Reason;
+use headroom_store::{Batch, Lineage, Rendering, Scope, SqliteOptions, Store, StoreError, StoredReceipt};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
-fn sqlite(path: &Path) -> Store {
-    Store::open_sqlite(path, &SqliteOptions::DEFAULT).unwrap()
-}
-
-/// Runs a case on every back end.
-fn each(case: impl Fn(&Store)) {
-    case(&Store::memory());
-    let folder = tempfile::tempdir().unwrap();
-    case(&sqlite(&folder.path().join("store.db")));
-}
-
-fn keep(store: &Store, scope: &Scope, text: &str) -> Handle {
-    let mut batch = Batch::at(1);
-    let handle = batch.keep(store.handle_key(), text);
-    store.write(scope, batch).unwrap();
-    handle
-}
-
-fn rendering(text: &str, handle: Handle) -> Rendering {
-    Rendering {
-        reason: Reason::Compressed,
-        compressor: "log".to_owned(),
-        replacements: vec![Replacement { range: 3..9, text: text.to_owned() }],
-        handles: vec![handle],
-        tokens: (400, 20),
-    }
-}
 
 #[test]
 fn what_was_kept_is_given_back_byte_for_byte() {

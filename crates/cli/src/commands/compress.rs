@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use headroom::{Engine, Hints, Kinds, TextOptions, Tokenizer, compress_text_with};
+use headroom::{Engine, Hints, Kinds, TextOptions, compress_text_with};
 use headroom_store::Scope;
 use serde::Serialize;
 
@@ -36,6 +36,7 @@ struct OmissionOutput {
 pub(crate) fn run(
     args: &CompressArgs,
     kinds: &Kinds,
+    scope: &Scope,
     open: impl FnOnce() -> Result<Engine, CliError>,
 ) -> Result<(), CliError> {
     let bytes = read(&args.file)?;
@@ -52,13 +53,12 @@ pub(crate) fn run(
         query: args.query.as_deref(),
         ..Hints::NONE
     };
-    let scope = Scope::default();
-    let options = TextOptions { tokenizer: Tokenizer::O200k, kinds };
+    let options = TextOptions { kinds, ..TextOptions::DEFAULT };
     let compress = |level, keep| compress_text_with(&options, text, hints, level, keep);
     let result = match args.level {
         Level::Lossless => compress(headroom::Level::Lossless, None),
-        Level::Light => compress(headroom::Level::Light, Some((&open()?, &scope))),
-        Level::Standard => compress(headroom::Level::Standard, Some((&open()?, &scope))),
+        Level::Light => compress(headroom::Level::Light, Some((&open()?, scope))),
+        Level::Standard => compress(headroom::Level::Standard, Some((&open()?, scope))),
     };
     if !args.json {
         return out::data(result.text.as_bytes());

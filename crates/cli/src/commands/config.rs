@@ -20,7 +20,12 @@ pub(crate) fn run(action: ConfigAction, said: &Said) -> Result<(), CliError> {
     let ConfigAction::Show { json } = action;
     let shown = said.iter().map(|(option, value, origin)| Shown {
         key: option.key,
-        value: if option.key == "token" && !value.is_empty() { "(set)" } else { value },
+        value: match option.key {
+            "token" if !value.is_empty() => "(set)",
+            // A database's address has its password in it.
+            "store" if value.contains("://") => "(set)",
+            _ => value,
+        },
         origin: origin.to_string(),
         variable: option.variable,
         about: option.about,

@@ -7,12 +7,11 @@ use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
+pub(crate) fn run(args: &ExplainArgs, engine: &Engine, scope: &Scope) -> Result<(), CliError> {
     let failed = |error: headroom_store::StoreError| CliError::Failed(error.to_string());
-    let scope = Scope::default();
     let receipt = match args.what.parse::<Handle>() {
-        Ok(handle) => engine.receipt_naming(&scope, handle),
-        Err(_) => engine.receipt(&scope, &args.what),
+        Ok(handle) => engine.receipt_naming(scope, handle),
+        Err(_) => engine.receipt(scope, &args.what),
     };
     let Some(receipt) = receipt.map_err(failed)? else {
         return Err(CliError::NotFound(format!("no request in this store has the id {0:?} or names {0:?}", args.what)));

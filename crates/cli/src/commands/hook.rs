@@ -27,14 +27,18 @@ const PATIENCE: u32 = 10;
 /// An event of more bytes is left alone: no agent shows that much.
 const LONGEST_BYTES: u64 = 64 << 20;
 
-pub(crate) fn run(action: HookAction, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+pub(crate) fn run(
+    action: HookAction,
+    scope: &Scope,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+) -> Result<(), CliError> {
     match action {
         HookAction::Install { agent, yes } => install(&agent, yes),
         HookAction::Uninstall { agent } => {
             has_hooks(&agent)?;
             persist::undo(known(&agent)?, "hook")
         }
-        HookAction::PostToolUse => answer(open),
+        HookAction::PostToolUse => answer(scope, open),
     }
 }
 
@@ -68,7 +72,7 @@ fn install(agent: &str, yes: bool) -> Result<(), CliError> {
 }
 
 /// Reads an event and answers it. Whatever is wrong, the answer is none and the agent goes on with what the tool returned.
-fn answer(open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+fn answer(scope: &Scope, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
     let mut event = Vec::new();
     if std::io::stdin().lock().take(LONGEST_BYTES).read_to_end(&mut event).is_err() {
         return Ok(());
@@ -80,14 +84,14 @@ fn answer(open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliErro
             return Ok(());
         }
     };
-    match replacement(&event, &engine) {
+    match replacement(&event, &engine, scope) {
         Some(answer) => out::json(&answer),
         None => Ok(()),
     }
 }
 
 /// The answer to an event; `None` leaves the tool's result as it is.
-fn replacement(event: &[u8], engine: &Engine) -> Option<Value> {
+fn replacement(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
     let event: Map<String, Value> = serde_json::from_slice(event).ok()?;
     if event.get("hook_event_name")?.as_str()? != "PostToolUse" {
         return None;
@@ -98,8 +102,7 @@ fn replacement(event: &[u8], engine: &Engine) -> Option<Value> {
     let mut response = event.get("tool_response")?.clone();
     let mut changed = false;
     for text in texts(tool, &mut response) {
-        let scope = Scope::default();
-        let shorter = compress_tool_result(&call, text, Some((engine, &scope)));
+        let shorter = compress_tool_result(&call, text, Some((engine, scope)));
         if shorter.tokens_after >= shorter.tokens_before {
             continue;
         }
@@ -171,7 +174,7 @@ mod tests {
 
     fn updated(tool: &str, input: &Value, response: &Value) -> Option<Value> {
         let engine = Engine::new(Store::memory());
-        let answer = replacement(&event(tool, input, response), &engine)?;
+        let answer = replacement(&event(tool, input, response), &engine, &Scope::default())?;
         assert_eq!(answer["hookSpecificOutput"]["hookEventName"], "PostToolUse");
         // Nothing but the output is spoken of: no decision, no message.
         assert_eq!(answer.as_object().unwrap().len(), 1);
@@ -207,7 +210,7 @@ mod tests {
     fn what_is_not_understood_stays() {
         let engine = Engine::new(Store::memory());
         for odd in ["", "{", "[]", "{\"hook_event_name\":\"PreToolUse\"}", "{\"hook_event_name\":7}"] {
-            assert_eq!(replacement(odd.as_bytes(), &engine), None, "{odd}");
+            assert_eq!(replacement(odd.as_bytes(), &engine, &Scope::default()), None, "{odd}");
         }
         let bash = json!({"command": "x"});
         for response in [

@@ -10,7 +10,7 @@ use crate::args::McpArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
+pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope) -> Result<(), CliError> {
     let directories = match args.root {
         given if given.is_empty() => {
             vec![std::env::current_dir().map_err(CliError::while_doing("cannot find the working directory"))?]
@@ -26,12 +26,13 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
         let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
         match args.http {
             None => {
-                let server = Server::new(engine, Scope::default(), directories);
+                let server = Server::new(engine, scope, directories).at_home(crate::env::home());
                 serve_stdio(server).await.map_err(|error| failed(&error))
             }
             Some(listen) => {
-                let (addr, serving) =
-                    serve_http(listen, engine, Scope::default(), directories).await.map_err(|error| failed(&error))?;
+                let (addr, serving) = serve_http(listen, engine, scope, directories, crate::env::home())
+                    .await
+                    .map_err(|error| failed(&error))?;
                 out::say(&format!("headroom: MCP at http://{addr}/mcp"));
                 tokio::select! {
                     () = serving => Ok(()),
@@ -46,9 +47,8 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
 }
 
 /// Runs another server with its results shortened; ends as it does.
-pub(crate) fn wrap(command: &[OsString], engine: Engine) -> Result<(), CliError> {
-    let status =
-        headroom_mcp::wrap(command, engine, Scope::default()).map_err(|error| CliError::Failed(error.to_string()))?;
+pub(crate) fn wrap(command: &[OsString], engine: Engine, scope: Scope) -> Result<(), CliError> {
+    let status = headroom_mcp::wrap(command, engine, scope).map_err(|error| CliError::Failed(error.to_string()))?;
     match out::exit_code(status) {
         0 => Ok(()),
         code => Err(CliError::Command(code)),

@@ -10,6 +10,7 @@ pub(crate) mod get;
 pub(crate) mod hook;
 pub(crate) mod mcp;
 pub(crate) mod mcp_entry;
+pub(crate) mod memory;
 pub(crate) mod proxy;
 pub(crate) mod replay;
 pub(crate) mod request;

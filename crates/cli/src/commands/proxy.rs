@@ -67,6 +67,8 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
     };
     config.prices = crate::commands::stats::prices(settings)?;
     config.identity = share::fingerprint(settings);
+    config.scope = settings.scope();
+    config.home = crate::env::home();
     config.token = settings.token.clone().map(Token::new);
     Ok(config)
 }

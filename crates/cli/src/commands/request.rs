@@ -10,10 +10,10 @@ use crate::args::RequestArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: &RequestArgs, engine: &Engine, policy: &Policy) -> Result<(), CliError> {
+pub(crate) fn run(args: &RequestArgs, engine: &Engine, scope: &Scope, policy: &Policy) -> Result<(), CliError> {
     let dialect: Dialect = args.dialect.parse().map_err(|error| CliError::Usage(format!("--dialect: {error}")))?;
     let body = super::compress::read(Path::new("-"))?;
     let request = parse(dialect, body);
-    let outbound = engine.prepare(&Scope::default(), &request, policy);
+    let outbound = engine.prepare(scope, &request, policy);
     out::data(outbound.body.as_deref().unwrap_or(request.body()))
 }

@@ -23,7 +23,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// Columns of the line shown: what is longer would wrap on a narrow terminal, and could not be wiped away.
 const COLUMNS: usize = 72;
 
-pub(crate) fn run(args: &RunArgs, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+pub(crate) fn run(
+    args: &RunArgs,
+    scope: &Scope,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+) -> Result<(), CliError> {
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Err(CliError::Usage("no command is named".to_owned()));
     };
@@ -34,7 +38,7 @@ pub(crate) fn run(args: &RunArgs, open: impl FnOnce() -> Result<Engine, CliError
     let (status, held) = capture(program, arguments)?;
     let code = out::exit_code(status);
     if let Some(held) = held {
-        out::data(&shortened(&line, i32::from(code), held, open))?;
+        out::data(&shortened(&line, i32::from(code), held, scope, open))?;
     }
     match code {
         0 => Ok(()),
@@ -209,7 +213,13 @@ fn say(text: &str) {
 }
 
 /// The output as it is printed: shorter, or as it was where that cannot be done.
-fn shortened(line: &str, code: i32, output: Vec<u8>, open: impl FnOnce() -> Result<Engine, CliError>) -> Vec<u8> {
+fn shortened(
+    line: &str,
+    code: i32,
+    output: Vec<u8>,
+    scope: &Scope,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+) -> Vec<u8> {
     let text = match String::from_utf8(output) {
         Ok(text) => text,
         Err(error) => return error.into_bytes(),
@@ -223,8 +233,7 @@ fn shortened(line: &str, code: i32, output: Vec<u8>, open: impl FnOnce() -> Resu
     };
     let arguments = json!({"command": line}).to_string();
     let call = ToolCall { tool: "shell", arguments: Some(&arguments), exit_code: Some(code), is_error: false };
-    let scope = Scope::default();
-    let result = compress_tool_result(&call, &text, Some((&engine, &scope)));
+    let result = compress_tool_result(&call, &text, Some((&engine, scope)));
     match result.handle {
         Some(handle) => format!("{}\n{}\n", result.text.trim_end_matches('\n'), how_to_read(handle)).into_bytes(),
         None => result.text.into_bytes(),

@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use headroom::Engine;
 use headroom::ledger::{Account, Ledger, Prices, Sums, Waste};
-use headroom_store::Scope;
 use serde::Serialize;
 
 use crate::args::StatsArgs;
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &StatsArgs, engine: &Engine, settings: &Settings) -> Res
     let since = args.hours.map_or(0, |hours| now.saturating_sub(hours.saturating_mul(3_600_000)));
     let failed = |error: headroom_store::StoreError| CliError::Failed(error.to_string());
     let prices = prices(settings)?;
-    let receipts = engine.receipts(&Scope::default(), since).map_err(failed)?;
+    let receipts = engine.receipts(&settings.scope(), since).map_err(failed)?;
     let holdings = engine.store().holdings().map_err(failed)?;
     let output = Output {
         ledger: Ledger::of(&receipts, &prices),

@@ -4,7 +4,7 @@ use headroom::{Hints, Level};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Output, ToolSpec, Workplace, shown};
+use super::{Effect, Output, ToolSpec, Workplace, shown};
 use crate::arguments;
 
 pub(super) const SPEC: ToolSpec = ToolSpec {
@@ -12,6 +12,7 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
     title: "Compress command output",
     description: "Shortens what a command printed: every failure, finding, name and code stays, noise and repeats go.",
     schema: r#"{"type":"object","properties":{"output":{"type":"string"},"command":{"type":"string","description":"The command line"},"exit_code":{"type":"integer"}},"required":["output"]}"#,
+    effect: Effect::Reads,
     run,
 };
 

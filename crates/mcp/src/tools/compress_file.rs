@@ -1,12 +1,13 @@
 //! `compress_file`
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use headroom::{Hints, Kind, Level};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Output, ToolSpec, Workplace, shown};
+use super::{Effect, Output, ToolSpec, Workplace, shown};
 use crate::arguments;
 
 /// Longest file that is read: what is larger fits no model's window in any form.
@@ -16,7 +17,8 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
     name: "compress_file",
     title: "Read a file, compressed",
     description: "Reads a file in a shorter form: logs, JSON, tables, pages. Not for a file you are about to edit.",
-    schema: r#"{"type":"object","properties":{"path":{"type":"string"},"method":{"type":"string","description":"auto, lossless, or what it is: json, log, table, search, diff, html, command, prose, code:python"},"focus":{"type":"string","description":"What you look for, in words or names"}},"required":["path"]}"#,
+    schema: r#"{"type":"object","properties":{"path":{"type":"string"},"method":{"type":"string","description":"auto, lossless, or what it is: json, log, table, search, diff, html, command, prose, code:python"},"focus":{"type":"string","description":"What you look for"}},"required":["path"]}"#,
+    effect: Effect::Reads,
     run,
 };
 
@@ -30,7 +32,9 @@ struct Arguments {
 fn run(workplace: &Workplace, given: Map<String, Value>) -> Result<Output, String> {
     let Arguments { path, method, focus } = arguments::read(given, &["path", "method", "focus"])?;
     let (level, kind) = method_of(method.as_deref().unwrap_or("auto"))?;
-    let text = read(workplace, &path)?;
+    let (file, text) = read(workplace, &path)?;
+    // The whole path, so that memory can say where in the tree it lies.
+    let path = file.to_string_lossy();
     let hints = Hints { path: Some(&path), kind, query: focus.as_deref(), ..Hints::NONE };
     shown::compressed(workplace, &text, hints, level)
 }
@@ -46,7 +50,7 @@ fn method_of(method: &str) -> Result<(Level, Option<Kind>), String> {
     }
 }
 
-fn read(workplace: &Workplace, path: &str) -> Result<String, String> {
+fn read(workplace: &Workplace, path: &str) -> Result<(PathBuf, String), String> {
     let file = workplace.admit(path)?;
     let cannot = |error: std::io::Error| format!("{path} cannot be read: {error}.");
     let opened = std::fs::File::open(&file).map_err(cannot)?;
@@ -60,5 +64,6 @@ fn read(workplace: &Workplace, path: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     // A file that grows while it is read ends where it may.
     opened.take(LONGEST_BYTES).read_to_end(&mut bytes).map_err(cannot)?;
-    String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8 text."))
+    let text = String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8 text."))?;
+    Ok((file, text))
 }

@@ -4,7 +4,7 @@ use headroom::{Chunk, compress_chunks};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Output, ToolSpec, Workplace, shown};
+use super::{Effect, Output, ToolSpec, Workplace, shown};
 use crate::arguments;
 
 pub(super) const SPEC: ToolSpec = ToolSpec {
@@ -12,6 +12,7 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
     title: "Compress retrieved passages",
     description: "Shortens retrieved passages together: what they share is written once; with a budget (tokens) the sentences nearest to the query stay.",
     schema: r#"{"type":"object","properties":{"chunks":{"type":"array","items":{"type":["string","object"],"description":"Text, or {id, text}"}},"query":{"type":"string"},"budget":{"type":"integer"}},"required":["chunks"]}"#,
+    effect: Effect::Reads,
     run,
 };
 

@@ -3,12 +3,14 @@
 mod compress_command_output;
 mod compress_file;
 mod compress_rag_chunks;
+mod memory;
 mod retrieve_original_content;
 mod shown;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use headroom::memory::{Memory, Witness};
 use headroom::{Engine, Handle};
 use headroom_store::Scope;
 use serde_json::{Map, Value};
@@ -20,6 +22,12 @@ pub(crate) struct Workplace {
     pub(crate) engine: Engine,
     pub(crate) scope: Scope,
     pub(crate) roots: Arc<Roots>,
+    /// What the client calls itself, as the agent that it belongs to.
+    pub(crate) agent: String,
+    /// The memory of the source tree that the client works in; `None` where that is not certain.
+    pub(crate) memory: Option<Memory>,
+    /// Who meets what is kept, and where.
+    pub(crate) witness: Option<Witness>,
 }
 
 impl Workplace {
@@ -43,6 +51,15 @@ pub(crate) struct Rest {
     pub(crate) bytes: u64,
 }
 
+/// Whether a tool changes anything outside the client's reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It only reads, but for originals that it keeps.
+    Reads,
+    /// It keeps or drops something that later sessions read.
+    Writes,
+}
+
 /// A tool as clients see it, and what it does.
 pub(crate) struct ToolSpec {
     pub(crate) name: &'static str,
@@ -50,6 +67,7 @@ pub(crate) struct ToolSpec {
     pub(crate) description: &'static str,
     /// JSON schema of the arguments.
     pub(crate) schema: &'static str,
+    pub(crate) effect: Effect,
     /// Blocks; runs on a thread for that.
     pub(crate) run: fn(&Workplace, Map<String, Value>) -> Result<Output, String>,
 }
@@ -58,5 +76,13 @@ pub(crate) struct ToolSpec {
 pub(crate) const RETRIEVE: ToolSpec = retrieve_original_content::SPEC;
 
 /// Every tool, in the order that clients list them in.
-pub(crate) static TOOLS: &[ToolSpec] =
-    &[compress_file::SPEC, compress_command_output::SPEC, compress_rag_chunks::SPEC, retrieve_original_content::SPEC];
+pub(crate) static TOOLS: &[ToolSpec] = &[
+    compress_file::SPEC,
+    compress_command_output::SPEC,
+    compress_rag_chunks::SPEC,
+    retrieve_original_content::SPEC,
+    memory::SEARCH,
+    memory::REMEMBER,
+    memory::RECALL,
+    memory::FORGET,
+];

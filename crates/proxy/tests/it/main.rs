@@ -5,6 +5,7 @@ mod common;
 mod faults;
 mod gemini;
 mod guard;
+mod memory;
 mod pages;
 mod requests;
 mod responses;

@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::schema;
 use super::writer::forget;
-use super::{clamp, schema};
+use crate::packed::clamp;
 use crate::{Collected, IDLE_DAYS, StoreError};
 
 /// A collection frees down to this share of the budget, in percent, so that the next write does not collect again.
@@ -17,6 +18,15 @@ pub(super) fn collect(connection: &mut Connection, budget: u64, now_ms: u64) -> 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&access)?;
     let mut stored = schema::stored_bytes(&transaction).map_err(&access)?;
     let mut collected = Collected::default();
+    while stored > goal {
+        // What compressing gave can be computed again, so it goes before anything that cannot.
+        let freed = oldest_outcomes(&transaction).map_err(&access)?;
+        if freed == 0 {
+            break;
+        }
+        stored = stored.saturating_sub(freed);
+        collected.stored_bytes += freed;
+    }
     while stored > goal {
         let victims = unreferenced(&transaction).map_err(&access)?;
         if victims.is_empty() && !end_oldest_conversation(&transaction, now_ms).map_err(&access)? {
@@ -39,6 +49,17 @@ pub(super) fn collect(connection: &mut Connection, budget: u64, now_ms: u64) -> 
         let _ = connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);");
     }
     Ok(collected)
+}
+
+/// Forgets some of what compressing gave, the oldest first; says how many bytes that freed.
+fn oldest_outcomes(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM outcomes WHERE (scope, key) IN (SELECT scope, key FROM outcomes ORDER BY created_ms LIMIT 512)
+             RETURNING length(document)",
+        )?
+        .query_map([], |row| row.get::<_, u64>(0))?
+        .sum()
 }
 
 /// The oldest originals that no rendering names. A few hundred at a time, because each search walks the table.

@@ -2,6 +2,8 @@
 
 mod collect;
 mod schema;
+mod sightings;
+mod words;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +13,11 @@ use std::time::Duration;
 use headroom_core::{ContentHash, Handle, HandleKey, Reason};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use crate::{Batch, Collected, Holdings, Lineage, Rendering, Scope, StoreError, StoredReceipt};
+use crate::packed::{clamp, unpack, unpack_bytes};
+use crate::{
+    Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
+    Scope, StoreError, StoredReceipt, Workspace,
+};
 use writer::Writer;
 
 /// How a SQLite store is opened.
@@ -28,12 +34,6 @@ impl SqliteOptions {
     /// Two seconds and 2 GiB.
     pub const DEFAULT: Self = Self { busy_timeout: Duration::from_secs(2), budget_bytes: 2 << 30 };
 }
-
-/// Texts from this many bytes on are compressed with zstd.
-const ZSTD_FROM: usize = 256;
-
-/// zstd's own default; higher levels cost more time than the disk they save is worth.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Idle reading connections kept open.
 const IDLE_READERS: usize = 4;
@@ -159,6 +159,88 @@ impl Sqlite {
         })
     }
 
+    pub(crate) fn outcome(&self, scope: &Scope, key: Lineage) -> Result<Option<String>, StoreError> {
+        let packed = self.read("look for an outcome", |connection| {
+            connection
+                .prepare_cached("SELECT zstd, document FROM outcomes WHERE scope = ?1 AND key = ?2")?
+                .query_row(params![scope.key(), key.as_bytes()], |row| Ok((row.get::<_, bool>(0)?, row.get(1)?)))
+                .optional()
+        })?;
+        let unpacked = packed.and_then(|(zstd, bytes): (bool, Vec<u8>)| unpack_bytes(&bytes, zstd, usize::MAX));
+        Ok(unpacked.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    pub(crate) fn remembered(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        handle: Handle,
+    ) -> Result<Option<Remembered>, StoreError> {
+        self.read("read sightings", |connection| sightings::remembered(connection, &scope.key(), workspace, handle))
+    }
+
+    pub(crate) fn recent(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        self.read("list sightings", |connection| sightings::recent(connection, &scope.key(), workspace, limit, offset))
+    }
+
+    pub(crate) fn candidates(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        words: &[String],
+        which: Match,
+        limit: usize,
+    ) -> Result<Vec<Handle>, StoreError> {
+        // What was met a moment ago is to be found. A file that cannot be written is searched as far as it is indexed.
+        let _ = self.writer.run(|connection| {
+            while words::step(connection).map_err(StoreError::access("index"))? {}
+            Ok(())
+        });
+        self.read("search", |connection| {
+            sightings::candidates(connection, &scope.key(), workspace, words, which, limit)
+        })
+    }
+
+    pub(crate) fn latest_from(
+        &self,
+        scope: &Scope,
+        workspace: &Workspace,
+        source: &str,
+    ) -> Result<Option<Handle>, StoreError> {
+        self.read("read sightings", |connection| sightings::latest_from(connection, &scope.key(), workspace, source))
+    }
+
+    pub(crate) fn memory_figures(&self, scope: &Scope, workspace: &Workspace) -> Result<MemoryFigures, StoreError> {
+        self.read("count sightings", |connection| sightings::figures(connection, &scope.key(), workspace))
+    }
+
+    pub(crate) fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {
+        // An idle reader keeps no page, but a connection that is closed cannot keep one by mistake.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let (scope, workspace) = (scope.key(), *workspace);
+        self.writer.run(move |connection| sightings::forget(connection, &scope, &workspace, what))
+    }
+
+    pub(crate) fn remember(&self, scope: &Scope, workspace: &Workspace, note: NewNote) -> Result<Note, StoreError> {
+        let (scope, workspace) = (scope.key(), *workspace);
+        self.writer.run(move |connection| sightings::remember(connection, &scope, &workspace, &note))
+    }
+
+    pub(crate) fn notes(&self, scope: &Scope, workspace: &Workspace) -> Result<Vec<Note>, StoreError> {
+        self.read("read notes", |connection| sightings::notes(connection, &scope.key(), workspace))
+    }
+
+    pub(crate) fn forget_note(&self, scope: &Scope, workspace: &Workspace, id: u64) -> Result<bool, StoreError> {
+        let (scope, workspace) = (scope.key(), *workspace);
+        self.writer.run(move |connection| sightings::forget_note(connection, &scope, &workspace, id))
+    }
+
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
         self.read("read a receipt", |connection| {
             connection
@@ -241,37 +323,6 @@ fn connect(path: &Path, options: &SqliteOptions, access: OpenFlags) -> rusqlite:
     Ok(connection)
 }
 
-/// SQLite's integers are signed; a clock beyond the year 292 million is not worth an error.
-fn clamp(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 fn receipt_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredReceipt> {
     Ok(StoredReceipt { id: row.get(0)?, at_ms: row.get(1)?, document: row.get(2)? })
-}
-
-/// Compresses when that makes it smaller; says whether it did.
-fn pack(bytes: &[u8]) -> (bool, Vec<u8>) {
-    if bytes.len() >= ZSTD_FROM
-        && let Ok(packed) = zstd::bulk::compress(bytes, ZSTD_LEVEL)
-        && packed.len() < bytes.len()
-    {
-        return (true, packed);
-    }
-    (false, bytes.to_vec())
-}
-
-/// Undoes [`pack`]; `None` when the bytes are damaged or longer than `limit`.
-fn unpack_bytes(data: &[u8], zstd: bool, limit: usize) -> Option<Vec<u8>> {
-    if !zstd {
-        return Some(data.to_vec());
-    }
-    let length = zstd::zstd_safe::get_frame_content_size(data).ok().flatten()?;
-    let length = usize::try_from(length).ok().filter(|length| *length <= limit)?;
-    zstd::bulk::decompress(data, length).ok()
-}
-
-fn unpack(data: &[u8], zstd: bool, length: usize) -> Option<String> {
-    let bytes = unpack_bytes(data, zstd, length)?;
-    String::from_utf8(bytes).ok().filter(|text| text.len() == length)
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior, para
 use crate::StoreError;
 
 /// The steps from an empty file to the newest schema; `user_version` counts how many a file has taken. Append only.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// Sets the file's modes, takes the missing migrations and returns the handle key, making one for a new file.
 ///
@@ -39,6 +39,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<Handle
     }
     transaction.pragma_update(None, "user_version", known).map_err(open_error)?;
     let key = handle_key(&transaction).map_err(open_error)?;
+    super::words::renew(&transaction).map_err(open_error)?;
     transaction.commit().map_err(open_error)?;
     Ok(key)
 }
@@ -72,6 +73,6 @@ pub(super) fn set_stored_bytes(connection: &Connection, bytes: u64) -> rusqlite:
         .prepare_cached(
             "INSERT INTO meta (name, value) VALUES ('stored_bytes', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
         )?
-        .execute(params![super::clamp(bytes)])
+        .execute(params![crate::packed::clamp(bytes)])
         .map(drop)
 }

@@ -1,13 +1,15 @@
 //! The one thread that writes. Batches that arrive while it is busy are committed together, so that many requests share one
 //! flush to disk.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use headroom_core::{ContentHash, Handle};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{clamp, collect, pack, schema};
+use super::{collect, schema, sightings, words};
+use crate::packed::{clamp, pack};
 use crate::{Batch, Collected, Lineage, Rendering, StoreError};
 
 /// Batches committed together at most; bounds how long the first of them waits for the last.
@@ -27,14 +29,32 @@ enum Job {
     Write { scope: String, batch: Box<Batch>, reply: SyncSender<Result<(), StoreError>> },
     Collect { now_ms: u64, reply: SyncSender<Result<Collected, StoreError>> },
     Check { reply: SyncSender<Result<(), StoreError>> },
+    Other(Work),
 }
+
+/// Something that only the writing connection can do; it answers by itself.
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// How long the thread has nothing to do before it takes up what can wait.
+const IDLE: Duration = Duration::from_millis(50);
 
 impl Writer {
     pub(super) fn start(mut connection: Connection, budget: u64) -> std::io::Result<Self> {
         let (jobs, inbox) = channel();
         let work = move || {
-            while let Ok(job) = inbox.recv() {
-                serve(&mut connection, budget, job, &inbox);
+            // A file may come with texts that nobody has indexed yet.
+            let mut behind = true;
+            loop {
+                let job = match behind {
+                    true => inbox.recv_timeout(IDLE),
+                    false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                };
+                match job {
+                    Ok(job) => behind |= serve(&mut connection, budget, job, &inbox),
+                    // A file that cannot be written now is not asked again and again.
+                    Err(RecvTimeoutError::Timeout) => behind = words::step(&mut connection).unwrap_or(false),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
         };
         let thread = std::thread::Builder::new().name("headroom-store".to_owned()).spawn(work)?;
@@ -54,6 +74,14 @@ impl Writer {
 
     pub(super) fn collect(&self, now_ms: u64) -> Result<Collected, StoreError> {
         self.ask(|reply| Job::Collect { now_ms, reply })
+    }
+
+    /// Runs something on the writing connection.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply| Job::Other(Box::new(move |connection| drop(reply.send(work(connection))))))
     }
 
     pub(super) fn check(&self) -> Result<(), StoreError> {
@@ -77,11 +105,13 @@ struct Waiting {
     reply: SyncSender<Result<(), StoreError>>,
 }
 
-/// Does one job, together with the writes that wait behind it. A caller that has gone away does not matter.
-fn serve(connection: &mut Connection, budget: u64, job: Job, inbox: &Receiver<Job>) {
+/// Does one job, together with the writes that wait behind it. A caller that has gone away does not matter. Says whether there may be
+/// texts to index now.
+fn serve(connection: &mut Connection, budget: u64, job: Job, inbox: &Receiver<Job>) -> bool {
     match job {
         Job::Collect { now_ms, reply } => drop(reply.send(collect::collect(connection, budget, now_ms))),
         Job::Check { reply } => drop(reply.send(check(connection))),
+        Job::Other(work) => work(connection),
         Job::Write { scope, batch, reply } => {
             let mut group = vec![Waiting { scope, batch, reply }];
             let mut next = None;
@@ -95,12 +125,13 @@ fn serve(connection: &mut Connection, budget: u64, job: Job, inbox: &Receiver<Jo
                     Err(_) => break,
                 }
             }
+            let sighted = group.iter().any(|waiting| !waiting.batch.sightings.is_empty());
             write_group(connection, budget, group);
-            if let Some(other) = next {
-                serve(connection, budget, other, inbox);
-            }
+            return next.is_some_and(|other| serve(connection, budget, other, inbox)) || sighted;
         }
     }
+    // Other work may have found the index to be of another version.
+    true
 }
 
 fn check(connection: &Connection) -> Result<(), StoreError> {
@@ -178,6 +209,11 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
         }
         schema::set_stored_bytes(connection, stored).map_err(&access)?;
     }
+    let recorded = recall(connection, scope, batch).map_err(&access)?;
+    if recorded > 0 {
+        let stored = schema::stored_bytes(connection).map_err(&access)?;
+        schema::set_stored_bytes(connection, stored + recorded).map_err(&access)?;
+    }
     let root = batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
     if batch.conversation.is_some() {
         touch(connection, scope, root, batch.now_ms).map_err(&access)?;
@@ -206,6 +242,25 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
             .map_err(&access)?;
     }
     Ok(())
+}
+
+/// Files what was met and what came of it; says how many bytes the latter takes.
+fn recall(connection: &Connection, scope: &str, batch: &Batch) -> rusqlite::Result<u64> {
+    for (handle, sighting) in &batch.sightings {
+        sightings::note(connection, scope, *handle, sighting, batch.now_ms)?;
+    }
+    let mut bytes = 0;
+    for outcome in &batch.outcomes {
+        let (zstd, document) = pack(outcome.document.as_bytes());
+        let handle = outcome.handle.map(|handle| clamp(handle.to_bits()));
+        let filed = connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO outcomes (scope, key, handle, created_ms, zstd, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![scope, outcome.key.as_bytes(), handle, clamp(batch.now_ms), zstd, document])?;
+        bytes += if filed > 0 { document.len() as u64 } else { 0 };
+    }
+    Ok(bytes)
 }
 
 /// Files one original and says how many bytes it added; 0 when it is there already.
@@ -268,13 +323,21 @@ fn render(
     Ok(())
 }
 
-/// Deletes one original, adjusts the sum and says how many bytes that freed.
+/// Deletes one original with all that is known of it, and says how many bytes that freed.
 pub(super) fn forget(transaction: &Transaction<'_>, scope: &str, handle: i64) -> rusqlite::Result<u64> {
+    words::forget(transaction, scope, handle)?;
+    transaction
+        .prepare_cached("DELETE FROM sightings WHERE scope = ?1 AND handle = ?2")?
+        .execute(params![scope, handle])?;
+    let mut outcomes = transaction
+        .prepare_cached("DELETE FROM outcomes WHERE scope = ?1 AND handle = ?2 RETURNING length(document)")?;
+    let outcomes = outcomes.query_map(params![scope, handle], |row| row.get::<_, u64>(0))?;
+    let outcomes = outcomes.sum::<rusqlite::Result<u64>>()?;
     transaction
         .prepare_cached("DELETE FROM originals WHERE scope = ?1 AND handle = ?2 RETURNING length(data)")?
         .query_row(params![scope, handle], |row| row.get(0))
         .optional()
-        .map(|freed| freed.unwrap_or(0))
+        .map(|freed: Option<u64>| freed.unwrap_or(0) + outcomes)
 }
 
 #[cfg(test)]

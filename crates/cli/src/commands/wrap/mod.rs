@@ -19,7 +19,7 @@ use crate::error::CliError;
 use crate::settings::Settings;
 use crate::{env, out, share};
 use plan::{Child, Plan, Through};
-use recipe::{Recipe, Surroundings};
+use recipe::{Address, Recipe, Surroundings};
 
 pub(crate) fn run(args: &WrapArgs, settings: &Settings, config: Option<&Path>) -> Result<(), CliError> {
     if args.list {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &WrapArgs, settings: &Settings, config: Option<&Path>) -
     let texts: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let child = match plan::plan(recipe, &texts, &surroundings, settings.listen) {
         Plan::Direct(why) => Err(why),
-        Plan::Through(through) => lead(&through, settings, config),
+        Plan::Through(through) => lead(&through, &name_of(recipe, &surroundings), settings, config),
     };
     let child = child.unwrap_or_else(|why| {
         out::say(&format!("headroom: {} runs without Headroom: {why}", program.to_string_lossy()));
@@ -87,7 +87,7 @@ fn program(recipe: &Recipe) -> Result<PathBuf, CliError> {
 }
 
 /// Finds or starts the proxy, and says what the child needs to reach it.
-fn lead(through: &Through, settings: &Settings, config: Option<&Path>) -> Result<Child, String> {
+fn lead(through: &Through, name: &str, settings: &Settings, config: Option<&Path>) -> Result<Child, String> {
     if settings.token.is_some() {
         return Err("the proxy wants a token (x-headroom-token), which agents do not send".to_owned());
     }
@@ -107,7 +107,18 @@ fn lead(through: &Through, settings: &Settings, config: Option<&Path>) -> Result
     }
     let data = env::data_folder().ok_or_else(|| "there is no data directory".to_owned())?;
     let proxy = share::find_or_start(&settings, config, &data)?;
-    Ok(through.child(proxy, &env::variable))
+    Ok(through.child(proxy, name, &env::variable))
+}
+
+/// The path by which an agent's address says who it is and in which source tree it works, so that what it meets is remembered there;
+/// nothing for agents that do not keep a path, and outside any source tree.
+fn name_of(recipe: &Recipe, surroundings: &Surroundings<'_>) -> String {
+    match super::memory::workspace(&surroundings.here) {
+        Some(repository) if recipe.address == Address::Extended => {
+            format!("/for/{}/{}", recipe.name, repository.workspace)
+        }
+        _ => String::new(),
+    }
 }
 
 /// The address of an upstream on this machine, where a second Headroom would be.

@@ -127,11 +127,11 @@ impl Through {
         Ok(theirs.is_some())
     }
 
-    /// What the child gets when the proxy listens at this address.
-    pub(crate) fn child(&self, proxy: SocketAddr, variable: &dyn Fn(&str) -> Option<String>) -> Child {
+    /// What the child gets when the proxy listens at this address. `name` is a path that says who the child is, or nothing.
+    pub(crate) fn child(&self, proxy: SocketAddr, name: &str, variable: &dyn Fn(&str) -> Option<String>) -> Child {
         let mut child = Child::default();
         for told in &self.told {
-            let url = format!("http://{proxy}{}", told.tail);
+            let url = format!("http://{proxy}{name}{}", told.tail);
             match told.how {
                 How::Variable(name) => child.variables.push((name.to_owned(), url)),
                 How::Argument(text) => child.arguments.push(text.replace("{url}", &url)),

@@ -23,10 +23,21 @@ pub(crate) struct Recipe {
     pub(crate) persist: Option<Persist>,
     /// Where it lists its MCP servers.
     pub(crate) mcp: McpEntry,
+    /// Whether an address with a path before the agent's own is kept whole.
+    pub(crate) address: Address,
     /// What a person should know: what passes, what does not, what to do instead.
     pub(crate) note: &'static str,
     /// Where these facts are from.
     pub(crate) source: &'static str,
+}
+
+/// What an agent makes of an address that has a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// It puts its own path behind: the address may say who asks, and in which source tree.
+    Extended,
+    /// It may replace the path, or nobody has looked: the address is the proxy's and nothing more.
+    Bare,
 }
 
 /// Whose format the requests of a route have.

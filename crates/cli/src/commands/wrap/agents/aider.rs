@@ -1,6 +1,8 @@
 //! Aider.
 
-use crate::commands::wrap::recipe::{Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire};
+use crate::commands::wrap::recipe::{
+    Address, Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire,
+};
 use crate::config_file::Format;
 
 const HOME: FileAt = FileAt { root: Root::Home("", ""), names: &[".aider.conf.yml"], format: Format::Yaml };
@@ -45,6 +47,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     arguments: &[],
     persist: Some(Persist { file: HOME, keys: &[(KEY, "/v1", Wire::OpenAi)] }),
     mcp: McpEntry::None,
+    address: Address::Extended,
     note: "OpenAI and Anthropic models pass; other providers go their own way. An address in a .env file that Aider loads wins over this one.",
     source: "aider.chat/docs: config/aider_conf, config/dotenv, llms/openai-compat; docs.litellm.ai: providers/anthropic",
 };

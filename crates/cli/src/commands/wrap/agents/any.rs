@@ -1,6 +1,6 @@
 //! Any command that reads the variables of the official SDKs.
 
-use crate::commands::wrap::recipe::{Carrier, McpEntry, Own, Place, Recipe, Route, Then, Wire};
+use crate::commands::wrap::recipe::{Address, Carrier, McpEntry, Own, Place, Recipe, Route, Then, Wire};
 
 pub(crate) const RECIPE: Recipe = Recipe {
     name: "--",
@@ -31,6 +31,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     arguments: &[],
     persist: None,
     mcp: McpEntry::None,
+    address: Address::Bare,
     note: "Sees what the official SDKs send when no address is given in code.",
     source: "github.com/anthropics/anthropic-sdk-python, github.com/openai/openai-python: README",
 };

@@ -1,7 +1,7 @@
 //! Claude Code.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Persist, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Persist, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -56,6 +56,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Stdio,
     ),
+    address: Address::Extended,
     note: "API key and subscription login both pass. Tool search stays on; remote control is off behind any foreign address.",
     source: "code.claude.com/docs: settings, env-vars, llm-gateway, mcp",
 };

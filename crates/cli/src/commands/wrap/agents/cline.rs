@@ -1,6 +1,6 @@
 //! Cline.
 
-use crate::commands::wrap::recipe::{FileAt, McpEntry, Recipe, Root, Shape};
+use crate::commands::wrap::recipe::{Address, FileAt, McpEntry, Recipe, Root, Shape};
 use crate::config_file::Format;
 
 pub(crate) const RECIPE: Recipe = Recipe {
@@ -20,6 +20,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Plain,
     ),
+    address: Address::Bare,
     note: "It keeps its address in its own storage, not in the environment: start `headroom proxy` and set Base URL in its provider settings to \
            http://127.0.0.1:8787 (Anthropic) or http://127.0.0.1:8787/v1 (OpenAI compatible), or use MCP. The entry is for the command line; \
            the editor's extension has its own list (MCP Servers, Configure).",

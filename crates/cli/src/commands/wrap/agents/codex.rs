@@ -1,7 +1,7 @@
 //! Codex.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Persist, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Persist, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -76,6 +76,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     arguments: &[],
     persist: Some(Persist { file: CONFIG, keys: &[(&["openai_base_url"], "/v1", Wire::OpenAi)] }),
     mcp: McpEntry::File(CONFIG, &["mcp_servers"], Shape::Plain),
+    address: Address::Extended,
     note: "API key and ChatGPT login pass. WebSocket transport is not offered by the proxy; Codex falls back to HTTP.",
     source: "github.com/openai/codex: model_provider_info.rs; developers.openai.com/codex: config-reference, mcp",
 };

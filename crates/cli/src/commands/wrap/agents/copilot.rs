@@ -1,7 +1,7 @@
 //! GitHub Copilot CLI.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -51,6 +51,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Copilot,
     ),
+    address: Address::Bare,
     note: "Only a provider of your own passes; with a GitHub login use MCP.",
     source: "docs.github.com/copilot: customize-copilot/copilot-cli use-byok-models, add-mcp-servers",
 };

@@ -1,6 +1,6 @@
 //! Cursor.
 
-use crate::commands::wrap::recipe::{FileAt, McpEntry, Recipe, Root, Shape};
+use crate::commands::wrap::recipe::{Address, FileAt, McpEntry, Recipe, Root, Shape};
 use crate::config_file::Format;
 
 pub(crate) const RECIPE: Recipe = Recipe {
@@ -16,6 +16,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Plain,
     ),
+    address: Address::Bare,
     note: "Its own servers build the prompts and call the providers, also with a key of your own: nothing on this machine sees them. Use MCP.",
     source: "cursor.com/docs: context/mcp, settings/api-keys",
 };

@@ -1,7 +1,7 @@
 //! Gemini CLI.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -54,6 +54,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     arguments: &[],
     persist: None,
     mcp: McpEntry::File(SETTINGS, &["mcpServers"], Shape::Plain),
+    address: Address::Extended,
     note: "API key passes. Google login cannot be led elsewhere; use MCP there.",
     source: "github.com/google-gemini/gemini-cli: packages/core/src/core/contentGenerator.ts, docs/cli/configuration.md",
 };

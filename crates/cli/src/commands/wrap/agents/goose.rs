@@ -1,6 +1,8 @@
 //! Goose.
 
-use crate::commands::wrap::recipe::{Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire};
+use crate::commands::wrap::recipe::{
+    Address, Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Then, Wire,
+};
 use crate::config_file::Format;
 
 const CONFIG: FileAt =
@@ -41,6 +43,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         keys: &[(&["OPENAI_HOST"], "", Wire::OpenAi), (&["ANTHROPIC_HOST"], "", Wire::Anthropic)],
     }),
     mcp: McpEntry::ByHand("run `goose configure`, Add Extension, Command-line Extension, command `headroom mcp`"),
+    address: Address::Bare,
     note: "Its providers openai and anthropic pass; others go their own way.",
     source: "github.com/block/goose: crates/goose/src/providers/{openai,anthropic}.rs; block.github.io/goose: config-file",
 };

@@ -1,7 +1,7 @@
 //! OpenCode.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Shape, Then, Wire,
+    Address, Carrier, FileAt, McpEntry, Own, Persist, Place, Recipe, Root, Route, Shape, Then, Wire,
 };
 use crate::config_file::Format;
 
@@ -52,6 +52,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         keys: &[(ANTHROPIC, "/v1", Wire::Anthropic), (OPENAI, "/v1", Wire::OpenAi)],
     }),
     mcp: McpEntry::File(CONFIG, &["mcp"], Shape::OpenCode),
+    address: Address::Extended,
     note: "Its providers anthropic and openai pass; others (zen, copilot, openrouter ...) go their own way, as do logins that plugins bring.",
     source: "opencode.ai/docs: config, providers, mcp-servers",
 };

@@ -1,7 +1,7 @@
 //! OpenHands.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -46,6 +46,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Plain,
     ),
+    address: Address::Extended,
     note: "Set LLM_MODEL and LLM_API_KEY: settings made inside OpenHands are not looked at under --override-with-envs.",
     source: "docs.openhands.dev: cli/command-reference, cli/mcp-servers; docs.litellm.ai: providers",
 };

@@ -1,7 +1,7 @@
 //! Qwen Code.
 
 use crate::commands::wrap::recipe::{
-    Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
 };
 use crate::config_file::Format;
 
@@ -49,6 +49,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
     arguments: &[],
     persist: None,
     mcp: McpEntry::File(SETTINGS, &["mcpServers"], Shape::Plain),
+    address: Address::Extended,
     note: "OpenAI-compatible keys pass; set OPENAI_BASE_URL where the key is not OpenAI's.",
     source: "github.com/QwenLM/qwen-code: docs/users/configuration/{model-providers,settings}.md",
 };
