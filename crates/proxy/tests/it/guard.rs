@@ -60,7 +60,14 @@ async fn the_proxys_token_stands_beside_the_clients_own_and_goes_no_further() {
         for target in ["/v1/messages", "/v1/compress"] {
             assert_eq!(pair.send("POST", target, &headers, BODY).await.status, 401);
         }
-        assert_eq!(pair.send("GET", "/metrics", &headers, b"").await.status, 401);
+        // Every page of ours, and whatever is passed on.
+        for target in
+            ["/metrics", "/stats", "/readyz", "/v1/why/hrq_0_0_0", "/v1/retrieve/hr_0000000000", "/v1/models", "/any"]
+        {
+            assert_eq!(pair.send("GET", target, &headers, b"").await.status, 401, "{target}");
+        }
+        let upgrade: Vec<_> = [headers.clone(), vec![("connection", "upgrade"), ("upgrade", "websocket")]].concat();
+        assert_eq!(pair.send("GET", "/v1/responses", &upgrade, b"").await.status, 401);
     }
     assert_eq!(pair.send("GET", "/livez", &[], b"").await.status, 200);
     assert!(pair.upstream.received().is_empty());
