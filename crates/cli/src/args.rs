@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Unwrap(UnwrapArgs),
     /// Serve compression and retrieval to an MCP client
     Mcp(McpArgs),
+    /// Run a command and print its output shortened
+    Run(RunArgs),
+    /// Shorten what an agent's own tools return, through the agent's hooks
+    Hook(HookArgs),
     /// Compress one text and print it
     Compress(CompressArgs),
     /// Print the request body that the proxy would forward for the one on stdin
@@ -50,12 +54,16 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Show what was saved
     Stats(StatsArgs),
+    /// Show what Headroom would have made of the conversations that agents keep on this machine
+    Audit(AuditArgs),
     /// Say how a request, or the text of a handle, was treated and why
     Explain(ExplainArgs),
+    /// Say why one request was sent as it was: each decision, what its client changed, what the cache missed, and what that cost
+    Why(WhyArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
-    /// Play a bundled session through the real proxy and a scripted provider; needs no key
-    Demo(JsonArgs),
+    /// Play a session without any key: a recorded one through the real proxy, or `debugging`, fifty requests about a log of 200 KB
+    Demo(DemoArgs),
     /// Show the configuration
     Config(ConfigArgs),
 }
@@ -86,6 +94,9 @@ pub(crate) struct ProxyArgs {
     /// Whether large payloads pasted into user text are compressed: on, off
     #[arg(long, value_name = "ON|OFF")]
     pub(crate) user_text: Option<String>,
+    /// Whether values that change on every request are kept from moving what caches hold: auto, off
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) align: Option<String>,
     /// Announce the address in this folder, and stop when no lease in it is good
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) while_leased: Option<PathBuf>,
@@ -139,6 +150,12 @@ pub(crate) enum McpAction {
         /// The agent
         agent: String,
     },
+    /// Run another MCP server (stdio) and shorten what its tools return
+    Wrap {
+        /// The server and its arguments
+        #[arg(last = true, required = true, value_name = "SERVER")]
+        command: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +181,46 @@ pub(crate) enum Level {
     Light,
     /// Whole units may be left out; the original is kept
     Standard,
+}
+
+/// On a terminal the last line of output is shown while the command runs. Output that goes into a pipe or a file passes as it is, unless
+/// --always is given. Exit code and signals are the command's own.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Shorten output that goes into a pipe or a file too
+    #[arg(long)]
+    pub(crate) always: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The hook is told what a tool returned and gives it back shorter. Commands, permissions, pipes and exit codes are never touched. What
+/// was left out is read back with `headroom get`, or with the MCP server.
+#[derive(Debug, Args)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    pub(crate) action: HookAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookAction {
+    /// Enter the hook in an agent's settings
+    Install {
+        /// The agent
+        agent: String,
+        /// Do not ask before writing
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the entry back
+    Uninstall {
+        /// The agent
+        agent: String,
+    },
+    /// What the agent runs: its event on stdin, the answer on stdout
+    #[command(hide = true)]
+    PostToolUse,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +311,26 @@ pub(crate) struct StatsArgs {
     pub(crate) json: bool,
 }
 
+/// Reads the transcripts of Claude Code, Codex and Gemini CLI, changes nothing and sends nothing. Costs are simulated with the provider's cache, and
+/// set against what the agent noted as billed.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only this agent: claude, codex, gemini
+    pub(crate) agent: Option<String>,
+    /// Only transcripts that changed in the last N days
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) days: u64,
+    /// Only projects whose directory contains this
+    #[arg(long, value_name = "PART")]
+    pub(crate) project: Option<String>,
+    /// How much may be done: off, meter, lossless, standard
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// A request id (the answer's x-headroom-id header), or a handle (hr_...): the first request that left its text out. A handle is
@@ -265,7 +342,35 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A request id: the x-headroom-id header of its answer
+    pub(crate) id: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct JsonArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What there is to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Demo {
+    /// A recorded session through the real proxy, with one retrieval
+    Session,
+    /// A log of 200 KB, pasted and read again, a clock in the instructions, fifty requests; both bills at list prices
+    Debugging,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Which one
+    #[arg(value_enum, default_value = "session")]
+    pub(crate) which: Demo,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

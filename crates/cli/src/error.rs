@@ -14,6 +14,9 @@ pub(crate) enum CliError {
     /// Exit 3: what was asked for is not there.
     #[error("{0}")]
     NotFound(String),
+    /// The exit code of the command that was run in the user's place.
+    #[error("the command ended with {0}")]
+    Command(u8),
     /// Exit 0: whoever read stdout has gone away, as `head` does.
     #[error("stdout was closed")]
     Closed,
@@ -23,6 +26,7 @@ impl CliError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Closed => ExitCode::SUCCESS,
+            Self::Command(code) => ExitCode::from(*code),
             Self::Failed(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::NotFound(_) => ExitCode::from(3),

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError::Closed) => CliError::Closed.exit_code(),
+        // Nothing to say: the reader is gone, or the command has said it.
+        Err(error @ (CliError::Closed | CliError::Command(_))) => error.exit_code(),
         Err(error) => {
             out::say(&format!("headroom: {error}"));
             error.exit_code()
@@ -51,7 +52,12 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Mcp(McpArgs { action: Some(McpAction::Uninstall { agent }), .. }) => {
             commands::mcp_entry::uninstall(&agent)
         }
+        Command::Mcp(McpArgs { action: Some(McpAction::Wrap { command }), .. }) => {
+            commands::mcp::wrap(&command, engine()?)
+        }
         Command::Mcp(args) => commands::mcp::run(args, engine()?),
+        Command::Run(args) => commands::run::run(&args, engine),
+        Command::Hook(args) => commands::hook::run(args.action, engine),
         Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;
@@ -64,8 +70,13 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let engine = if cli.store.is_some() { engine()? } else { Engine::new(Store::memory()) };
             commands::replay::run(&args, &engine, &policy)
         }
+        Command::Audit(args) => {
+            let policy = policy_for(&settings, args.policy.as_deref())?;
+            commands::audit::run(&args, &policy, &commands::stats::prices(&settings)?)
+        }
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?),
+        Command::Why(args) => commands::why::run(&args, engine, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Config(_) => Ok(()),
@@ -85,6 +96,7 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
             ("token", proxy.token.clone()),
             ("retrieval", proxy.retrieval.clone()),
             ("user-text", proxy.user_text.clone()),
+            ("align", proxy.align.clone()),
         ]);
     }
     if let Command::Wrap(wrap) = &cli.command {

@@ -31,3 +31,19 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
+
+/// Says something that the next word to the person writes over.
+#[allow(clippy::print_stderr, reason = "the one place that talks")]
+pub(crate) fn say_on_this_line(text: &str) {
+    eprint!("{text}");
+}
+
+/// What a command ended with, as shells count: 128 and the signal's number where a signal ended it.
+pub(crate) fn exit_code(status: std::process::ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or_else(|| signal.map(|signal: i32| 128 + signal));
+    code.map_or(1, |code| u8::try_from(code).unwrap_or(1))
+}

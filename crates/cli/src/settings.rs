@@ -63,6 +63,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         about: "When the retrieval tool is added to a conversation's tools; without it nothing is left out: auto, always, never",
     },
     OptionSpec {
+        key: "align",
+        variable: "HEADROOM_ALIGN",
+        default: "auto",
+        about: "Whether values that change on every request (times, ids, the order of tools) are kept from moving the part of a request that caches hold: auto (where it was seen to happen), off",
+    },
+    OptionSpec {
         key: "compression",
         variable: "HEADROOM_COMPRESSION",
         default: "",
@@ -194,6 +200,7 @@ impl Said {
         let mut policy = Policy::of(reader.parsed::<Mode>("policy").unwrap_or(Mode::Standard));
         policy.user_text = reader.switch("user-text");
         policy.retrieval = reader.parsed("retrieval").unwrap_or(policy.retrieval);
+        policy.align = reader.parsed("align").unwrap_or(policy.align);
         policy.kinds = reader.kinds("compression");
         policy.deadline = std::time::Duration::from_millis(reader.parsed("deadline-ms").unwrap_or_default());
         let settings = Settings {

@@ -58,15 +58,20 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
 
 /// The configuration of the Headroom that answers at an address; `None` when nobody or something else does.
 pub(crate) fn configuration_at(address: SocketAddr, token: Option<&str>) -> Option<String> {
+    let identity: Identity = serde_json::from_str(&ask(address, token, "/readyz", 1 << 16)?).ok()?;
+    (identity.service == "headroom").then_some(identity.configuration)
+}
+
+/// The body of what an address answers to a question, up to `most` bytes; `None` when nobody answers there.
+pub(crate) fn ask(address: SocketAddr, token: Option<&str>, path: &str, most: u64) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_PATIENCE).ok()?;
     stream.set_read_timeout(Some(ANSWER_PATIENCE)).ok()?;
     let token = token.map_or(String::new(), |token| format!("x-headroom-token: {token}\r\n"));
-    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\n{token}connection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\n{token}connection: close\r\n\r\n").ok()?;
     let mut answer = Vec::new();
-    stream.take(1 << 16).read_to_end(&mut answer).ok()?;
+    stream.take(most).read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer);
-    let identity: Identity = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
-    (identity.service == "headroom").then_some(identity.configuration)
+    Some(answer.split_once("\r\n\r\n")?.1.to_owned())
 }
 
 /// A proxy for this process: the one on the configured address if it is of the same configuration, else a shared one, started if need be.

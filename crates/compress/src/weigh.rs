@@ -10,6 +10,9 @@ const FLOOR_BYTES: usize = 400;
 /// An exact encoding must save at least this many tokens.
 const FLOOR_EXACT: usize = 24;
 
+/// Whatever is done must save this part of the text: less is not worth reading another notation.
+const SHARE: usize = 25;
+
 /// Omissions must save at least this many tokens, trailer included: one retrieval costs about as much.
 const FLOOR_OMITTING: usize = 120;
 
@@ -62,7 +65,7 @@ pub fn compress_with(more: &[&dyn Compressor], segment: &Segment<'_>, goal: &Goa
         Shape::Exact => FLOOR_EXACT,
         Shape::Omitting { .. } => FLOOR_OMITTING,
     };
-    if after + floor > before {
+    if after + floor.max(before / SHARE) > before {
         return outcome(Some(compressor), None, Reason::NoGain, (before, after));
     }
     outcome(Some(compressor), Some(compressed), Reason::Compressed, (before, after))

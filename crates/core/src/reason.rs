@@ -38,6 +38,10 @@ pub enum Reason {
     StoreFailed,
     /// The provider refused this conversation's changed bytes and took the original ones.
     Refused,
+    /// A value of the instructions that changes from request to request is said here, so that the instructions can stay as they are.
+    Aligned,
+    /// Shortening had cost this conversation more than it saved.
+    StopLoss,
 }
 
 impl Reason {
@@ -59,6 +63,8 @@ impl Reason {
         (Self::Panic, "panic", "the compressor failed"),
         (Self::StoreFailed, "store-failed", "the store could not keep the original"),
         (Self::Refused, "refused", "the provider refused this conversation's changed bytes"),
+        (Self::Aligned, "aligned", "a changing value of the instructions is said here"),
+        (Self::StopLoss, "stop-loss", "shortening had cost this conversation more than it saved"),
     ];
 
     /// Stable identifier for JSON output, metrics labels and the store.

@@ -1,22 +1,32 @@
 //! The engine: recall, plan, commit; and the store behind them.
 
+mod align;
+mod loss;
+
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use headroom_core::{ContentHash, Handle, Reason};
 use headroom_store::{Batch, Lineage, Rendering, Scope, Store, StoreError, StoredReceipt};
 use headroom_tokens::Tokenizer;
-use headroom_wire::{Exchange, Request, SlotRole};
+use headroom_wire::{Edit, Exchange, Insertion, Request, Role, SlotRole};
 
+use self::align::{Head, Heads, Kept};
+pub(crate) use self::loss::Running;
+use crate::align::Stable;
 use crate::memo::Memo;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
-use crate::{Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
+use crate::trace::{Observed, Seen, Traces};
+use crate::{Align, Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
 /// Bytes of renderings held in memory. Enough for the live part of a few dozen long conversations.
 const MEMO_BYTES: usize = 16 << 20;
 
 /// Bytes held to know which assistant messages had a hidden exchange. Most have none: then only that is held.
 const EXCHANGE_MEMO_BYTES: usize = 4 << 20;
+
+/// Bytes held to know what conversations have cost: about 4,000 of them.
+const RUNNING_BYTES: usize = 1 << 20;
 
 /// The engine behind every door. Cheap to clone; clones share the store.
 #[derive(Clone, Debug)]
@@ -32,6 +42,9 @@ struct Inner {
     /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
     /// before the client sees the message it belongs to.
     exchanges: Memo<Option<Exchange>>,
+    traces: Traces,
+    heads: Heads,
+    running: Memo<Running>,
 }
 
 /// A request as it is to be sent.
@@ -43,7 +56,12 @@ pub struct Outbound {
     pub redeemable: bool,
     /// The receipt so far: everything but the provider's answer.
     pub receipt: Receipt,
+    /// What was seen of the request, to be asked when its bill has come; `None` where nothing was looked at.
+    pub observed: Option<Observed>,
 }
+
+/// Markers are added to a conversation that has this many bytes: providers cache from 1,024 tokens on.
+const CACHEABLE_BYTES: usize = 6_000;
 
 /// Where a preparation may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +93,17 @@ impl Engine {
     pub fn with_compress(store: Store, compress: Compress) -> Self {
         let renderings = Memo::new(MEMO_BYTES);
         let exchanges = Memo::new(EXCHANGE_MEMO_BYTES);
-        Self { inner: Arc::new(Inner { store, compress, renderings, exchanges }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                compress,
+                renderings,
+                exchanges,
+                traces: Traces::new(),
+                heads: Heads::new(),
+                running: Memo::new(RUNNING_BYTES),
+            }),
+        }
     }
 
     /// The store behind it.
@@ -127,12 +155,22 @@ impl Engine {
         wanted: &dyn Fn() -> bool,
         started: Instant,
     ) -> Option<Outbound> {
-        if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
+        if policy.mode == Mode::Off {
             return Some(untouched(request, policy));
         }
         let digest = scope.digest();
+        // Of a conversation that the provider holds we do not see what its cache could hold.
+        let followed = request.is_understood() && !request.continues_elsewhere();
+        let seen = followed.then(|| self.inner.traces.see(digest, request, now_ms()));
+        if policy.mode < Mode::Lossless || (request.slots().is_empty() && !request.continues_elsewhere()) {
+            let mut outbound = untouched(request, policy);
+            self.observe(digest, seen, &mut outbound, &[], &[], None);
+            return Some(outbound);
+        }
         let insertion = request.offer_tool();
-        let lineages = plan::lineages(request, &policy.kinds);
+        let mut head = self.head(reach, scope, digest, seen.as_ref(), policy)?;
+        let tools = Self::tools_as_sent(request, &head);
+        let lineages = plan::lineages(request, tools, &policy.kinds);
         let late = || started.elapsed() > policy.deadline;
         let mut plan = match self.recall(reach, scope, digest, request, &lineages, insertion.is_some()) {
             Recalled::NotInMemory => return None,
@@ -142,7 +180,10 @@ impl Engine {
                 self.memorize(digest, &mut plan);
                 plan
             }
-            Recalled::Known(known) if known.is_refused() => plan::as_it_came(request, Reason::Refused),
+            Recalled::Known(known) if known.is_refused() => {
+                head = Head::Refused;
+                plan::as_it_came(request, Reason::Refused)
+            }
             Recalled::Known(known) => {
                 if reach == Reach::Memory && !known.has_all(lineages.recorded(request, insertion.is_some())) {
                     return None;
@@ -160,26 +201,98 @@ impl Engine {
                 .plan(offerable, &late)
             }
         };
-        if !plan.fresh.is_empty() {
-            if !wanted() {
-                plan.give_up(Reason::Deadline);
-            }
-            self.commit(scope, digest, &lineages, &mut plan);
+        if let Head::Kept(kept) = &mut head {
+            self.notes(reach, scope, digest, request, &lineages, kept)?;
         }
+        self.settle_on(scope, digest, &lineages, &mut plan, &mut head, wanted);
         let offer = insertion.filter(|_| plan.offer);
         let offered = offer.is_some();
-        let mut insertions: Vec<_> = offer.into_iter().collect();
+        let mut own: Vec<_> = offer.into_iter().collect();
         // A history that the provider holds has our calls in it, whether or not the model can make more of them.
         if offered || request.continues_elsewhere() {
-            insertions.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
+            own.extend(request.reinsert(&self.exchanges(reach, scope, digest, request)?));
         }
-        let edits = plan.edits();
-        let changes = !edits.is_empty() || !insertions.is_empty();
-        let body = changes.then(|| request.splice(&edits, &insertions));
         let mut receipt = receipt_of(request, policy);
         receipt.tool_offered = offered;
+        let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
+        let hidden = own.iter().skip(usize::from(offered));
+        receipt.hidden_tokens = hidden.map(|insertion| tokenizer.count(insertion.text()) as u64).sum();
+        let mut edits = plan.edits();
+        let mut insertions = own.clone();
+        if let Some(kept) = head.kept() {
+            edits.extend(kept.edits(&lineages));
+            // A list of tools that is put in the place of the client's has ours in it.
+            insertions.drain(..usize::from(offered && kept.fit.tools));
+            insertions.extend(kept.insertions(request, offered));
+            receipt.aligned = kept.receipt(request);
+        }
+        let breakpoints = Self::breakpoints(request, &head, policy);
+        receipt.aligned.breakpoints = breakpoints.len() as u64;
+        insertions.extend(breakpoints);
+        let changes = !edits.is_empty() || !insertions.is_empty();
+        let body = changes.then(|| request.splice(&edits, &insertions));
         fill_slots(&mut receipt, request, &lineages, &plan);
-        Some(Outbound { body, redeemable: offered || request.has_retrieval_tool(), receipt })
+        let redeemable = offered || request.has_retrieval_tool();
+        let mut outbound = Outbound { body, redeemable, receipt, observed: None };
+        let stable = head.kept().map(|kept| &*kept.stable);
+        self.observe(digest, seen, &mut outbound, &edits, &own, stable);
+        if let Some(observed) = &mut outbound.observed {
+            observed.running = Some(self.running(digest, &lineages));
+        }
+        Some(outbound)
+    }
+
+    /// Records what was decided now, if it is still wanted. What cannot be recorded is not sent.
+    fn settle_on(
+        &self,
+        scope: &Scope,
+        digest: Lineage,
+        lineages: &Lineages<'_>,
+        plan: &mut Plan,
+        head: &mut Head,
+        wanted: &dyn Fn() -> bool,
+    ) {
+        let kept = head.kept();
+        if plan.fresh.is_empty() && kept.is_none_or(|kept| kept.to_record().next().is_none()) {
+            return;
+        }
+        if !wanted() {
+            // The client's own bytes have been sent.
+            plan.give_up(Reason::Deadline);
+            *head = Head::AsItCame;
+            self.commit(scope, digest, lineages, plan, None);
+        } else if !self.commit(scope, digest, lineages, plan, kept) && kept.is_some_and(Kept::begins) {
+            *head = Head::AsItCame;
+        } else if let Some(kept) = kept {
+            self.memorize_head(digest, kept);
+        }
+    }
+
+    /// Cache markers for a conversation that goes on and has none. The first request gets none: it may be the only one, and to write costs more
+    /// than to read anew.
+    fn breakpoints(request: &Request, head: &Head, policy: &Policy) -> Vec<Insertion> {
+        let goes_on = request.messages().iter().any(|message| message.role() == Role::Assistant);
+        let wanted = policy.breakpoints && policy.align == Align::Auto && !matches!(head, Head::Refused);
+        if wanted && goes_on && request.body().len() >= CACHEABLE_BYTES { request.breakpoints() } else { Vec::new() }
+    }
+
+    /// Remembers what is sent, and says in the receipt what the client changed of what it had sent before.
+    fn observe(
+        &self,
+        digest: Lineage,
+        seen: Option<Seen<'_>>,
+        outbound: &mut Outbound,
+        edits: &[Edit],
+        insertions: &[Insertion],
+        stable: Option<&Stable>,
+    ) {
+        let Some(seen) = seen else { return };
+        if stable.is_none() {
+            self.remember_head(digest, &seen);
+        }
+        let (drift, observed) = self.inner.traces.note(digest, seen, edits, insertions, stable);
+        outbound.receipt.drift = drift;
+        outbound.observed = Some(observed);
     }
 
     /// What was sent before: from memory, and from the store for what memory does not have.
@@ -210,9 +323,18 @@ impl Engine {
         if reach == Reach::Memory {
             return Recalled::NotInMemory;
         }
-        let asked: Vec<Lineage> = missing.iter().map(|(_, lineage)| *lineage).collect();
-        match self.store().renderings(scope, &asked) {
-            Ok(found) => {
+        // Whether it is still to be shortened matters to what is decided now.
+        let stop = lineages.stop_loss();
+        known.stopped = memo.get(digest, stop).is_some();
+        let asked = missing.iter().map(|(_, lineage)| *lineage).chain((!known.stopped).then_some(stop));
+        match self.store().renderings(scope, &asked.collect::<Vec<_>>()) {
+            Ok(mut found) => {
+                if !known.stopped
+                    && let Some(rendering) = found.pop().flatten()
+                {
+                    memo.insert(digest, stop, Arc::new(rendering), 0);
+                    known.stopped = true;
+                }
                 for ((at, lineage), rendering) in missing.into_iter().zip(found) {
                     let Some(rendering) = rendering.map(Arc::new) else { continue };
                     memo.insert(digest, lineage, Arc::clone(&rendering), plan::weight(&rendering));
@@ -227,8 +349,16 @@ impl Engine {
         }
     }
 
-    /// Keeps the originals and renderings of a plan. After this, either they can be read back, or the plan has no fresh edits.
-    fn commit(&self, scope: &Scope, digest: Lineage, lineages: &Lineages<'_>, plan: &mut Plan) {
+    /// Keeps the originals and renderings of a plan, and what is to be recorded of the head. After this, either they can be read back, or the
+    /// plan has no fresh edits. Says whether they can.
+    fn commit(
+        &self,
+        scope: &Scope,
+        digest: Lineage,
+        lineages: &Lineages<'_>,
+        plan: &mut Plan,
+        head: Option<&Kept>,
+    ) -> bool {
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
         for original in std::mem::take(&mut plan.originals) {
@@ -237,7 +367,11 @@ impl Engine {
         for (lineage, rendering) in &plan.fresh {
             batch.render(*lineage, Rendering::clone(rendering));
         }
-        if let Err(error) = self.store().write(scope, batch) {
+        for (lineage, rendering, instead) in head.into_iter().flat_map(Kept::to_record) {
+            if instead { batch.supersede(lineage, rendering) } else { batch.render(lineage, rendering) }
+        }
+        let written = self.store().write(scope, batch);
+        if let Err(error) = &written {
             tracing::warn!(%error, "the store could not keep this request's originals; it is sent as it came");
             plan.give_up(Reason::StoreFailed);
             if error.is_about_originals() {
@@ -247,6 +381,7 @@ impl Engine {
         }
         // Also when the store failed: what is sent now must be sent again on the next turn.
         self.memorize(digest, plan);
+        written.is_ok()
     }
 
     /// Records the decisions of a plan that has been given up.
@@ -272,15 +407,21 @@ impl Engine {
     /// came from now on. Conversations that part from it before its last sizeable slot are not concerned. `policy` is the one it was
     /// prepared with. Blocks on the store.
     pub fn refused(&self, scope: &Scope, request: &Request, policy: &Policy) {
-        let lineages = plan::lineages(request, &policy.kinds);
+        let digest = scope.digest();
+        let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+        let lineages = plan::lineages(request, tools, &policy.kinds);
         let offerable = request.offer_tool().is_some();
-        let Some((_, lineage)) = lineages.recorded(request, offerable).last() else { return };
-        let rendering = Rendering::kept(Reason::Refused);
-        // Memory first: the client's next turn must not wait for the store to be treated right.
-        self.inner.renderings.replace(scope.digest(), lineage, Arc::new(rendering.clone()), 0);
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);
-        batch.supersede(lineage, rendering);
+        // Memory first: the client's next turn must not wait for the store to be treated right.
+        if let Some((key, rendering)) = self.give_head_up(digest, request) {
+            batch.supersede(key, rendering);
+        }
+        if let Some((_, lineage)) = lineages.recorded(request, offerable).last() {
+            let rendering = Rendering::kept(Reason::Refused);
+            self.inner.renderings.replace(digest, lineage, Arc::new(rendering.clone()), 0);
+            batch.supersede(lineage, rendering);
+        }
         if let Err(error) = self.store().write(scope, batch) {
             tracing::warn!(%error, "a refusal could not be recorded; it is remembered until this process ends");
         }
@@ -370,6 +511,9 @@ impl Engine {
         let Some(last) = receipts.last() else { return };
         let mut batch = Batch::at(last.at_ms);
         for receipt in receipts {
+            if let Some(stop) = &receipt.stop_loss {
+                loss::record(&mut batch, stop);
+            }
             if let Ok(document) = serde_json::to_string(receipt) {
                 batch.receipt(StoredReceipt { id: receipt.id.clone(), at_ms: receipt.at_ms, document });
             }
@@ -425,7 +569,8 @@ pub(crate) fn now_ms() -> u64 {
 
 /// The client's own bytes.
 fn untouched(request: &Request, policy: &Policy) -> Outbound {
-    Outbound { body: None, redeemable: request.has_retrieval_tool(), receipt: receipt_of(request, policy) }
+    let redeemable = request.has_retrieval_tool();
+    Outbound { body: None, redeemable, receipt: receipt_of(request, policy), observed: None }
 }
 
 /// Completes what is known only at the end.

@@ -1,6 +1,7 @@
 //! What a tool call says about its result.
 
-use headroom_core::Hints;
+use headroom_compress::detect;
+use headroom_core::{Hints, Kind, Segment};
 use serde_json::Value;
 
 /// Argument names under which agents' tools take a command line.
@@ -88,15 +89,25 @@ impl Call {
     }
 
     /// The hints for its result.
+    ///
+    /// A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be
+    /// edited wherever it comes from, except where a library of documents gave it.
     pub(crate) fn hints<'a>(&'a self, text: &str, is_error: bool) -> Hints<'a> {
-        Hints {
+        let hints = Hints {
             tool: self.tool.as_deref(),
             command: self.command.as_deref(),
             path: self.path.as_deref(),
             is_error,
             editable: self.reads_a_file() || is_file_view(text),
             ..Hints::NONE
-        }
+        };
+        let kind = detect(&Segment { text, hints }).kind;
+        let editable = match kind {
+            Kind::Log => false,
+            Kind::Code(_) => hints.editable || !self.asks_a_library(),
+            _ => hints.editable,
+        };
+        Hints { editable, kind: Some(kind), ..hints }
     }
 
     /// How later references name its result: the file, or else the command.
@@ -106,7 +117,7 @@ impl Call {
 
     /// Whether the result comes from a library of documents by the name of the tool, and nothing speaks of a file or a command: code in it is
     /// there to be read, not edited.
-    pub(crate) fn asks_a_library(&self) -> bool {
+    fn asks_a_library(&self) -> bool {
         let has = |wanted: &[&str]| {
             self.tool.as_deref().is_some_and(|tool| words_of(tool).any(|word| wanted.contains(&word.as_str())))
         };
@@ -188,7 +199,7 @@ mod tests {
     #[track_caller]
     fn check(tool: &str, arguments: &str, editable: bool) {
         let call = Call::new(Some(tool), Some(arguments));
-        assert_eq!(call.hints("some text", false).editable, editable, "{tool} {arguments}");
+        assert_eq!(call.reads_a_file(), editable, "{tool} {arguments}");
     }
 
     /// T072

@@ -67,8 +67,11 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+mod align;
 mod answer;
+mod chunks;
 mod engine;
+mod frame;
 mod hints;
 mod kinds;
 pub mod ledger;
@@ -78,13 +81,20 @@ mod policy;
 mod receipt;
 mod route;
 mod text;
+mod trace;
+mod volatile;
 
 pub use answer::{Answer, DEFAULT_LIMIT, MAX_LIMIT, Query, parse_line_range};
+pub use chunks::{Chunk, ChunksResult, compress_chunks};
 pub use engine::{Engine, Outbound};
 pub use headroom_compress::{FilterError, add_filters, decode};
 pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use kinds::{ConfigError, Kinds, nearest};
-pub use policy::{Mode, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Receipt, SlotReceipt, Usage};
-pub use text::{Level, TextOptions, TextResult, compress_text, compress_text_for, compress_text_with};
+pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
+pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
+pub use text::{
+    Level, TextOptions, TextResult, ToolCall, compress_text, compress_text_for, compress_text_with,
+    compress_tool_result,
+};
+pub use trace::Observed;

@@ -5,16 +5,18 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use headroom_compress::repeat::Earlier;
-use headroom_compress::{Outcome, detect, split, view};
+use headroom_compress::{Outcome, split, view};
 use headroom_core::{Compressed, CountTokens, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
+use crate::frame::Frame;
 use crate::hints::Call;
 use crate::{Kinds, Mode, Policy, Retrieval};
 
@@ -55,12 +57,14 @@ pub(crate) struct Known {
     offer: Option<Arc<Rendering>>,
     /// One for each slot.
     slots: Vec<Option<Arc<Rendering>>>,
+    /// Shortening has cost this conversation more than it saved: what is new is sent as it came.
+    pub(crate) stopped: bool,
 }
 
 impl Known {
     /// For a request with so many slots.
     pub(crate) fn nothing(slots: usize) -> Self {
-        Self { offer: None, slots: vec![None; slots] }
+        Self { offer: None, slots: vec![None; slots], stopped: false }
     }
 
     /// Notes a rendering, unless it cannot be one of this text.
@@ -99,6 +103,11 @@ pub(crate) struct Lineages<'r> {
 }
 
 impl Lineages<'_> {
+    /// Under which it is filed that the conversation is not shortened any further.
+    pub(crate) fn stop_loss(&self) -> Lineage {
+        self.conversation.then(b"stop-loss")
+    }
+
     /// The decisions that are recorded for a request, in the order of what they are about.
     pub(crate) fn recorded(&self, request: &Request, offerable: bool) -> impl Iterator<Item = (At, Lineage)> {
         let slots = request.slots().iter().zip(&self.texts).zip(&self.slots).enumerate();
@@ -110,8 +119,9 @@ impl Lineages<'_> {
 
 /// Everything that may shape a rendering goes into its lineage: dialect, tools, settings by kind, the slot's text and what the call says
 /// about it, and so for each slot before.
-pub(crate) fn lineages<'r>(request: &'r Request, kinds: &Kinds) -> Lineages<'r> {
-    let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
+///
+/// `tools` are the client's as they are sent; they can differ from those of this body in order and spacing.
+pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8], kinds: &Kinds) -> Lineages<'r> {
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
     if let Some(settings) = kinds.canonical() {
         lineage = lineage.then(settings.as_bytes());
@@ -303,7 +313,11 @@ impl Planning<'_> {
                 plan.slots.push(SlotPlan { kind: None, rendering: Arc::clone(rendering), fresh: false });
                 continue;
             }
-            let (kind, mut rendering) = planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late);
+            let (kind, mut rendering) = if known.stopped {
+                (None, Rendering::kept(Reason::StopLoss))
+            } else {
+                planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late)
+            };
             if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
                 planner.forget_original(&rendering);
                 let reason = if rendering.replacements.is_empty() { rendering.reason } else { Reason::BelowFloor };
@@ -481,39 +495,39 @@ impl Planner<'_> {
         plans: &[SlotPlan],
     ) -> (Option<Kind>, Rendering) {
         let (slot, text) = (&slots[index], texts[index]);
-        let counted = CountedOnce::new(self.tokenizer, text);
+        let frame = Frame::of(text);
+        let body = &text[frame.body.clone()];
+        let (counted, counted_body) = (CountedOnce::new(self.tokenizer, text), CountedOnce::new(self.tokenizer, body));
         let call = Call::new(slot.tool(), slot.arguments());
-        let mut hints = call.hints(text, slot.is_error());
-        let found = detect(&Segment { text, hints }).kind;
-        if let Err(reason) = self.policy.kinds.admits(found, text, &counted) {
+        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) };
+        let found = hints.kind.unwrap_or(Kind::Opaque);
+        if let Err(reason) = self.policy.kinds.admits(found, body, &counted_body) {
             return (Some(found), Rendering::kept(reason));
         }
         self.index_up_to(slots, texts, index, plans);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        // A file that is read may be edited by quoting it, whatever it holds, with one exception: nobody edits a log. Code may be
-        // edited wherever it comes from, except where a library of documents gave it.
-        hints.editable = match found {
-            Kind::Log => false,
-            Kind::Code(_) => hints.editable || !call.asks_a_library(),
-            _ => hints.editable,
-        };
-        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted, hints)) };
+        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted_body, hints)) };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
         let thinned = if hints.editable && repeated.is_none() { thinned(&counted) } else { None };
         if let Some((view, tokens)) = thinned {
-            return (kind, replaced(Reason::Compressed, VIEW, text, view, tokens));
+            return (kind, replaced(Reason::Compressed, VIEW, 0..text.len(), view, tokens));
         }
+        // The frame costs the same in either form.
+        let saved = |tokens: (usize, usize)| tokens.0.saturating_sub(tokens.1);
         match (repeated, compressed) {
-            (Some((folded, tokens)), other) if other.as_ref().is_none_or(|(_, weighed)| tokens.1 <= weighed.1) => {
-                (kind, replaced(Reason::Repeated, REPEAT, text, folded, tokens))
+            (Some((folded, tokens)), other)
+                if other.as_ref().is_none_or(|(_, weighed)| saved(tokens) >= saved(*weighed)) =>
+            {
+                (kind, replaced(Reason::Repeated, REPEAT, 0..text.len(), folded, tokens))
             }
             (_, Some((compressed, tokens))) => {
-                let handles = self.note_original(text, &compressed).into_iter().collect();
+                let handles = self.note_original(body, &compressed).into_iter().collect();
                 let compressor = outcome.and_then(|outcome| outcome.compressor).unwrap_or_default();
-                (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, text, compressed.text, tokens) })
+                let shorter = framed(compressed.text, &text[frame.body.end..]);
+                (kind, Rendering { handles, ..replaced(Reason::Compressed, compressor, frame.body, shorter, tokens) })
             }
             (_, None) => {
                 let reason = outcome.map_or(Reason::Editable, |outcome| outcome.reason);
@@ -602,14 +616,22 @@ impl CountTokens for CountedOnce<'_> {
     }
 }
 
-/// The rendering of a slot whose whole text was replaced.
-fn replaced(reason: Reason, compressor: &str, text: &str, by: String, tokens: (usize, usize)) -> Rendering {
+/// The rendering of a slot of which one part, or all, was replaced.
+fn replaced(reason: Reason, compressor: &str, part: Range<usize>, by: String, tokens: (usize, usize)) -> Rendering {
     Rendering {
         compressor: compressor.to_owned(),
-        replacements: vec![Replacement { range: 0..text.len(), text: by }],
+        replacements: vec![Replacement { range: part, text: by }],
         tokens: (short(tokens.0), short(tokens.1)),
         ..Rendering::kept(reason)
     }
+}
+
+/// The shorter output on lines of its own: what follows of the frame begins on the next one.
+fn framed(mut shorter: String, behind: &str) -> String {
+    if !behind.is_empty() && !behind.starts_with('\n') && !shorter.ends_with('\n') {
+        shorter.push('\n');
+    }
+    shorter
 }
 
 /// Token counts are stored in 32 bits.

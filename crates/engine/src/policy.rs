@@ -75,6 +75,34 @@ pub struct ParseRetrievalError {
     given: String,
 }
 
+/// Whether values that change from request to request are moved out of the part of a request that a provider's cache holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Align {
+    /// Where two requests of one conversation were seen to differ by nothing else.
+    Auto,
+    /// Never.
+    Off,
+}
+
+impl FromStr for Align {
+    type Err = ParseAlignError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            other => Err(ParseAlignError { given: other.to_owned() }),
+        }
+    }
+}
+
+/// A word that does not say whether to align.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown value {given:?}; known: auto, off")]
+pub struct ParseAlignError {
+    given: String,
+}
+
 /// Everything that shapes a plan besides the request itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -84,6 +112,11 @@ pub struct Policy {
     pub user_text: bool,
     /// When the retrieval tool is added to a conversation's tools. Without it nothing is left out, only encoded.
     pub retrieval: Retrieval,
+    /// Whether changing values are moved out of the instructions (CacheAligner).
+    pub align: Align,
+    /// Whether a request without cache markers of its own gets some: only for those who pay by the token, and only where the provider wants
+    /// markers.
+    pub breakpoints: bool,
     /// What may be done to each kind of text, where that is less than the mode allows.
     pub kinds: Kinds,
     /// Bytes of new text that one request may have compressed; the rest passes as it is.
@@ -99,6 +132,8 @@ impl Policy {
             mode,
             user_text: true,
             retrieval: Retrieval::Auto,
+            align: Align::Auto,
+            breakpoints: false,
             kinds: Kinds::DEFAULT,
             work_bytes: 32 << 20,
             deadline: Duration::from_secs(2),

@@ -4,6 +4,7 @@ use headroom_core::{Goal, Handle, Hints, Kind, Omission, Original, Reason, Segme
 use headroom_store::{Batch, Scope, StoreError};
 use headroom_tokens::Tokenizer;
 
+use crate::hints::Call;
 use crate::{Engine, Kinds, route};
 
 /// How far to go.
@@ -38,6 +39,30 @@ pub struct TextResult {
     pub omissions: Vec<Omission>,
     /// Why.
     pub reason: Reason,
+}
+
+impl TextResult {
+    /// The text as it was.
+    fn unchanged(
+        tokenizer: Tokenizer,
+        text: &str,
+        kind: Kind,
+        compressor: Option<&'static str>,
+        reason: Reason,
+    ) -> Self {
+        let tokens = tokenizer.count(text);
+        Self {
+            text: text.to_owned(),
+            kind,
+            compressor,
+            exact: true,
+            tokens_before: tokens,
+            tokens_after: tokens,
+            handle: None,
+            omissions: Vec::new(),
+            reason,
+        }
+    }
 }
 
 /// Compresses one text, counting tokens as o200k_base does.
@@ -86,20 +111,7 @@ pub fn compress_text_with(
     };
     let goal = Goal { level, tokens: &tokenizer };
     let outcome = route::compress(options.kinds, &Segment { text, hints }, &goal);
-    let unchanged = |kind, compressor, reason| {
-        let tokens = tokenizer.count(text);
-        TextResult {
-            text: text.to_owned(),
-            kind,
-            compressor,
-            exact: true,
-            tokens_before: tokens,
-            tokens_after: tokens,
-            handle: None,
-            omissions: Vec::new(),
-            reason,
-        }
-    };
+    let unchanged = |kind, compressor, reason| TextResult::unchanged(tokenizer, text, kind, compressor, reason);
     let Some(compressed) = outcome.compressed else {
         return unchanged(outcome.kind, outcome.compressor, outcome.reason);
     };
@@ -123,6 +135,32 @@ pub fn compress_text_with(
         reason: outcome.reason,
         text: compressed.text,
     }
+}
+
+/// The call that a text is the result of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall<'a> {
+    /// The tool, as the agent calls it.
+    pub tool: &'a str,
+    /// The call's arguments: JSON.
+    pub arguments: Option<&'a str>,
+    /// Exit code, where the tool ran a command.
+    pub exit_code: Option<i32>,
+    /// The tool reports the result as an error: nothing is left out of it.
+    pub is_error: bool,
+}
+
+/// [`compress_text`] for what a tool returned: the call says what the text is and whether the agent may go on to edit it, in which case it is
+/// left as it is.
+pub fn compress_tool_result(call: &ToolCall<'_>, text: &str, keep: Option<(&Engine, &Scope)>) -> TextResult {
+    let known = Call::new(Some(call.tool), call.arguments);
+    let hints = Hints { exit_code: call.exit_code, ..known.hints(text, call.is_error) };
+    let level = if call.is_error { Level::Lossless } else { Level::Standard };
+    if hints.editable {
+        let kind = hints.kind.unwrap_or(Kind::Opaque);
+        return TextResult::unchanged(Tokenizer::O200k, text, kind, None, Reason::Editable);
+    }
+    compress_text(text, hints, level, keep)
 }
 
 impl Engine {

@@ -1,12 +1,12 @@
 //! The seven invariants of ARCHITECTURE.md, as properties over generated conversations and over recorded ones.
 
-use headroom::{Engine, Mode, Outbound, Policy};
+use headroom::{Align, Engine, Mode, Outbound, Policy};
 use headroom_core::find_marks;
 use headroom_evals::{Session, load};
 use headroom_store::{Scope, SqliteOptions, Store, StoreError};
 use headroom_testkit::corpus;
 use headroom_testkit::generate::{Conversation, any_text, conversation};
-use headroom_wire::{Dialect, Limits, Request, Step, Turn, parse};
+use headroom_wire::{Dialect, Limits, Request, Role, Step, Turn, parse};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
@@ -35,8 +35,13 @@ fn parts(dialect: Dialect, body: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
 
 /// Outside the literals of slots, `sent` is `came`, but for one insertion at the end of `tools`.
 fn assert_spliced(request: &Request, sent: &[u8], offered: bool) {
+    assert_spliced_but(request, sent, offered, &[]);
+}
+
+/// The same, with other places than slots in which strings may differ.
+fn assert_spliced_but(request: &Request, sent: &[u8], offered: bool, more: &[std::ops::Range<usize>]) {
     let came = request.body();
-    let mut slots: Vec<_> = request.slots().iter().map(headroom_wire::Slot::span).collect();
+    let mut slots: Vec<_> = request.slots().iter().map(headroom_wire::Slot::span).chain(more.iter().cloned()).collect();
     slots.sort_by_key(|span| span.start);
     let tools_end = request.offer_tool().map(|tool| tool.range().start);
     let mut fixed: Vec<&[u8]> = Vec::new();
@@ -381,6 +386,68 @@ fn a_refusal_outlives_the_store() {
         let (_, outbound) = send(&engine, &request(talk, dialect, talk.len()), Mode::Standard);
         assert_eq!(outbound.body, None);
         assert_eq!(outbound.receipt.slots.last().unwrap().reason, "refused");
+    }
+}
+
+/// A conversation whose instructions begin with a clock. The word makes an Anthropic request one whose client says where to cache.
+fn told(conversation: &Conversation, clock: &str) -> Conversation {
+    conversation.told(&format!("Mind cache_control. It is {clock}. "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    /// Invariants 1, 3 and 4 with CacheAligner: from the moment that a clock in the instructions is sent as it was first seen, nothing before
+    /// the newest turn moves any more, across restarts and with two processes on one store, and each request says what time it is.
+    #[test]
+    fn a_clock_that_was_seen_to_change_moves_nothing_more(
+        conversation in conversation(), steps in prop::collection::vec(0_u32..3, 9), restart_at in 0_usize..8, both in any::<bool>()
+    ) {
+        for dialect in Dialect::ALL.iter().copied() {
+            let folder = folder();
+            let open = || Engine::new(Store::open_sqlite(&folder.path().join("store.db"), &SqliteOptions::DEFAULT).unwrap());
+            let (mut one, two) = (open(), open());
+            let (mut minute, mut before) = (0, None::<(Vec<u8>, Vec<Vec<u8>>)>);
+            let mut aligned = false;
+            for (turns, step) in steps.iter().copied().enumerate().take(conversation.len() + 1) {
+                if turns == restart_at {
+                    drop(std::mem::replace(&mut one, fresh()));
+                    one = open();
+                }
+                minute += step;
+                let clock = format!("2026-11-23 10:{minute:02}:07");
+                let request = request(&told(&conversation, &clock), dialect, turns);
+                // Once it is aligned, it is so for whoever opens the store.
+                let engine = if both && aligned && turns % 2 == 0 { &two } else { &one };
+                let (sent, outbound) = send(engine, &request, Mode::Standard);
+                prop_assert_eq!(&send(engine, &request, Mode::Standard).0, &sent, "the same again");
+                let text = String::from_utf8_lossy(&sent).into_owned();
+                let (_, time) = clock.split_once(' ').unwrap();
+                prop_assert!(text.contains(time), "turn {} does not say that it is {}", turns, clock);
+                let told: Vec<_> = request.instructions().iter().map(headroom_wire::Instruction::span).collect();
+                assert_spliced_but(&request, &sent, outbound.receipt.tool_offered, &told);
+                assert_durable(engine, &request, &sent);
+                let (mut head, mut messages) = parts(dialect, &sent);
+                // Instructions may stand among the messages.
+                let leading = request.messages().iter().take_while(|message| message.role() == Role::Instructions).count();
+                head.extend(messages.drain(..leading).flatten());
+                if let Some((earlier_head, earlier)) = &before {
+                    prop_assert!(messages.starts_with(earlier), "turn {} moved an earlier one", turns);
+                    prop_assert!(!aligned || &head == earlier_head, "turn {} moved the head", turns);
+                }
+                aligned |= outbound.receipt.aligned.values > 0;
+                let sizeable = request.body().len() > 24_000;
+                prop_assert!(aligned || step == 0 || turns == 0 || turns == restart_at || !sizeable, "not aligned in turn {}", turns);
+                before = Some((head, messages));
+                for off in [Mode::Off, Mode::Meter] {
+                    prop_assert_eq!(send(engine, &request, off).1.body, None);
+                }
+                let never = Policy { align: Align::Off, ..Policy::of(Mode::Standard) };
+                let unaligned = fresh().prepare(&Scope::default(), &request, &never).body;
+                let unaligned = unaligned.unwrap_or_else(|| request.body().to_vec());
+                assert_spliced(&request, &unaligned, outbound.receipt.tool_offered);
+            }
+        }
     }
 }
 

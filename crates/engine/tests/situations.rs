@@ -145,9 +145,7 @@ fn sub_agents_with_one_prefix_share_it_byte_for_byte() {
 /// T070
 #[test]
 fn what_would_not_be_shorter_is_sent_as_it_is() {
-    // One word a line could be a list of names, which is shorter in rows.
-    let word = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let noise: String = (1..400).map(|n| format!("{:x} {:x}\n", word(n), word(n + 1000))).collect();
+    let noise: String = (1..400_u64).map(|n| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let request = Talk::new(vec![bash("./noise", noise.clone())]).request();
     assert_eq!(sent(&engine(), &request, &always())[1], noise);
 }
@@ -278,4 +276,33 @@ fn code_stays_as_it_is_unless_a_library_of_documents_gave_it() {
             assert_eq!(text, code, "{tool}");
         }
     }
+}
+
+/// T065
+#[test]
+fn files_that_do_not_parse_pass_and_the_others_are_shortened() {
+    let function = |n: usize| {
+        format!(
+            "def step_{n}(cart, limit):\n    total = sum(line.price for line in cart.lines)\n    return min(total, limit)\n\n\n"
+        )
+    };
+    let sound: String = (0..80).map(function).collect();
+    let broken = sound.replace("    return min(total, limit)\n", "    return min(total, limit\n");
+    let clause = |n: usize| {
+        let goal = ["member", "append", "length", "select"][n * n % 4];
+        format!(
+            "rule{n}(X, Y) :-\n    {goal}(X, [{}, Z|T]),\n    \\+ fact{}(Z), !,\n    Y is Z * {n}.\n",
+            n * 37,
+            n / 3
+        )
+    };
+    let unknown: String = (0..20).map(clause).collect();
+    let file = |path: &str, text: &str| ("search_docs", json!({"query": path}), text.to_owned());
+    let results = vec![file("broken.py", &broken), file("sound.py", &sound), read("unknown.pl", unknown.clone())];
+    let request = Talk::new(results).request();
+    let texts = sent(&Engine::new(Store::memory()), &request, &always());
+    let [.., shown_broken, shown_sound, shown_unknown] = texts.as_slice() else { panic!("{texts:?}") };
+    assert_eq!(shown_broken, &broken);
+    assert!(shown_sound.len() * 2 < sound.len() && find_marks(shown_sound).count() == 1, "{shown_sound}");
+    assert_eq!(shown_unknown, &unknown);
 }

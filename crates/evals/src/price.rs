@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use headroom::Usage;
 use headroom_core::ContentHash;
 
 use crate::blocks::Block;
@@ -26,6 +27,9 @@ impl Prices {
     /// Anthropic: cache reads at a tenth, writes at 1.25, whole blocks (its published multipliers for 5-minute caching).
     pub const ANTHROPIC: Self = Self { read: 0.1, write: 1.25, output: 5.0, partial: false, minimum: 0, step: 1 };
 
+    /// The same with the least that it caches: 1,024 tokens, and more with some models.
+    pub const ANTHROPIC_FROM_1024: Self = Self { minimum: 1024, ..Self::ANTHROPIC };
+
     /// OpenAI: cached input at a quarter, from 1,024 tokens on in steps of 128 (its published rule and the GPT-4.1 prices).
     pub const OPENAI: Self = Self { read: 0.25, write: 1.0, output: 5.0, partial: true, minimum: 1024, step: 128 };
 }
@@ -43,8 +47,8 @@ struct Node {
 }
 
 impl PrefixCache {
-    /// Adds a request and says what it costs. `counts` are the blocks' tokens.
-    pub(crate) fn step(&mut self, prices: &Prices, blocks: &[Block], counts: &[usize]) -> f64 {
+    /// Adds a request and says what is billed for it. `counts` are the blocks' tokens.
+    pub(crate) fn step(&mut self, prices: &Prices, blocks: &[Block], counts: &[usize]) -> Bill {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
         }
@@ -70,7 +74,35 @@ impl PrefixCache {
         }
         let total: usize = counts.iter().sum();
         let read = if shared < prices.minimum { 0 } else { (shared - shared % prices.step).min(total) };
-        prices.read * read as f64 + prices.write * (total - read) as f64
+        Bill { read, written: total - read }
+    }
+}
+
+/// Tokens of one request's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bill {
+    /// Read from the cache.
+    pub(crate) read: usize,
+    /// Not cached yet.
+    pub(crate) written: usize,
+}
+
+impl Bill {
+    /// What it costs, in uncached input tokens.
+    pub(crate) fn cost(&self, prices: &Prices) -> f64 {
+        prices.read * self.read as f64 + prices.write * self.written as f64
+    }
+
+    /// As a provider states it: what is new is written to the cache where that costs extra, and read at full price elsewhere.
+    pub(crate) fn usage(&self, prices: &Prices) -> Usage {
+        let written = self.written as u64;
+        let (input, write) = if prices.write > 1.0 { (0, written) } else { (written, 0) };
+        Usage {
+            input_tokens: input,
+            cache_read_tokens: self.read as u64,
+            cache_write_tokens: write,
+            ..Usage::default()
+        }
     }
 }
 

@@ -103,16 +103,20 @@ pub fn total<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Report {
 }
 
 /// Token counts by content, because every turn repeats the blocks of the one before.
-#[derive(Default)]
-struct Counts {
+pub(crate) struct Counts {
+    tokenizer: Tokenizer,
     known: HashMap<ContentHash, usize>,
 }
 
 impl Counts {
-    fn of(&mut self, blocks: &[Block]) -> Vec<usize> {
-        let count = |block: &Block| {
-            *self.known.entry(ContentHash::of(&block.text)).or_insert_with(|| Tokenizer::O200k.count(&block.text))
-        };
+    pub(crate) fn by(tokenizer: Tokenizer) -> Self {
+        Self { tokenizer, known: HashMap::new() }
+    }
+
+    pub(crate) fn of(&mut self, blocks: &[Block]) -> Vec<usize> {
+        let Self { tokenizer, known } = self;
+        let count =
+            |block: &Block| *known.entry(ContentHash::of(&block.text)).or_insert_with(|| tokenizer.count(&block.text));
         blocks.iter().map(count).collect()
     }
 }
@@ -124,7 +128,7 @@ impl Counts {
 pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy, prices: &Prices) -> SessionReport {
     let mut report = Report { sessions: 1, ..Report::default() };
     let (mut direct_cache, mut our_cache) = (PrefixCache::default(), PrefixCache::default());
-    let mut counts = Counts::default();
+    let mut counts = Counts::by(Tokenizer::O200k);
     let mut before: Vec<ContentHash> = Vec::new();
     let mut results: Vec<Seen> = Vec::new();
     let mut words = String::new();
@@ -132,6 +136,7 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
     let mut judged: HashSet<String> = HashSet::new();
     let mut handles = HashSet::new();
     let mut carried = 0.0;
+    let listed = headroom::ledger::Prices::listed();
     for turn in session.turns() {
         let body = session.request(turn);
         let direct = blocks(session.dialect, body.as_bytes());
@@ -145,8 +150,15 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
         let (direct_counts, our_counts) = (counts.of(&direct), counts.of(&ours));
         report.tokens_direct += direct_counts.iter().sum::<usize>();
         report.tokens_ours += our_counts.iter().sum::<usize>();
-        report.cost_direct += direct_cache.step(prices, &direct, &direct_counts);
-        report.cost_ours += our_cache.step(prices, &ours, &our_counts);
+        report.cost_direct += direct_cache.step(prices, &direct, &direct_counts).cost(prices);
+        let bill = our_cache.step(prices, &ours, &our_counts);
+        report.cost_ours += bill.cost(prices);
+        // The engine learns what was billed, as it does in the proxy.
+        let mut receipt = outbound.receipt;
+        receipt.usage = Some(bill.usage(prices));
+        if let Some(observed) = &outbound.observed {
+            engine.settle(scope, observed, &mut receipt, &listed);
+        }
         report.cost_fetched += prices.read * carried;
         let keys: Vec<_> = ours.iter().map(|block| block.key).collect();
         report.prefix_violations += usize::from(!keys.starts_with(&before));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A recorded conversation that can be played turn by turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     /// Its name.
     pub id: String,
@@ -21,6 +21,7 @@ pub struct Session {
     tools: Option<Box<RawValue>>,
     messages: Vec<(String, Box<RawValue>)>,
     model: String,
+    clock: Option<fn(usize) -> String>,
 }
 
 /// A file of sessions that cannot be read.
@@ -118,10 +119,36 @@ pub fn parse_session(line: &str) -> Result<Session, String> {
         tools: recorded.tools.filter(|tools| tools.get().starts_with('[')),
         messages,
         model,
+        clock: None,
     })
 }
 
 impl Session {
+    /// A session from its parts; `messages` and `tools` are in the dialect's format.
+    pub(crate) fn assembled(
+        id: String,
+        source: &str,
+        dialect: Dialect,
+        model: &str,
+        system: Option<String>,
+        tools: &[Value],
+        messages: &[Value],
+    ) -> Self {
+        // What serde has parsed it writes again.
+        let raw = |value: &Value| RawValue::from_string(value.to_string()).ok();
+        let spoken = |message: &Value| Some((message["role"].as_str()?.to_owned(), raw(message)?));
+        Self {
+            id,
+            source: source.to_owned(),
+            dialect,
+            system: system.map(|system| Value::from(system).to_string()),
+            tools: (!tools.is_empty()).then(|| raw(&Value::from(tools))).flatten(),
+            messages: messages.iter().filter_map(spoken).collect(),
+            model: model.to_owned(),
+            clock: None,
+        }
+    }
+
     /// Indices of the assistant messages that a request was made for.
     pub fn turns(&self) -> impl Iterator<Item = usize> + '_ {
         let role = |at: usize| self.messages[at].0.as_str();
@@ -133,12 +160,38 @@ impl Session {
         self.messages[at].1.get()
     }
 
+    /// The same session of an agent whose instructions begin with what `clock` says for each turn: something that changes.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn(usize) -> String) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The instructions of a request, as JSON.
+    fn instructions(&self, turn: usize) -> Option<String> {
+        let Some(clock) = self.clock else { return self.system.clone() };
+        let part = |text: String| serde_json::json!({"type": "text", "text": text});
+        let mut parts = vec![part(clock(turn))];
+        match self.system.as_deref().and_then(|system| serde_json::from_str(system).ok()) {
+            Some(Value::Array(others)) => parts.extend(others),
+            Some(Value::String(text)) => parts[0] = part(format!("{}{text}", clock(turn))),
+            _ => {}
+        }
+        // Agents that speak this dialect say where it may be cached; most others need not.
+        if self.dialect == Dialect::AnthropicMessages
+            && let Some(last) = parts.last_mut()
+        {
+            last["cache_control"] = serde_json::json!({"type": "ephemeral"});
+        }
+        Some(Value::Array(parts).to_string())
+    }
+
     /// The request an agent would have sent to get message `turn`: everything before it.
     pub fn request(&self, turn: usize) -> String {
         let mut body = format!("{{\"model\":{}", Value::from(self.model.as_str()));
         let mut messages: Vec<&str> = self.messages[..turn].iter().map(|(_, raw)| raw.get()).collect();
         let instructions;
-        match (&self.system, self.dialect) {
+        match (self.instructions(turn), self.dialect) {
             (Some(system), Dialect::AnthropicMessages) => {
                 body.push_str(&format!(",\"max_tokens\":8192,\"system\":{system}"));
             }

@@ -5,11 +5,13 @@
 
 mod arguments;
 mod http;
+mod relay;
 mod roots;
 mod server;
 mod tools;
 
 pub use http::{HttpError, serve_http};
+pub use relay::wrap;
 pub use server::{Server, serve_stdio};
 
 /// Why the server ended.
@@ -22,4 +24,7 @@ pub enum ServeError {
     /// The connection broke.
     #[error("the connection to the client broke: {0}")]
     Broken(String),
+    /// The server behind this one could not be run.
+    #[error("{0}")]
+    Behind(String),
 }

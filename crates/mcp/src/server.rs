@@ -126,7 +126,8 @@ impl<'c> Progress<'c> {
     }
 }
 
-fn tool(spec: &ToolSpec) -> Tool {
+/// A tool as clients are told of it.
+pub(crate) fn tool(spec: &ToolSpec) -> Tool {
     // The schemas are part of this crate and tested to be objects; an empty one still lets the tool be called.
     let schema: serde_json::Map<_, _> = serde_json::from_str(spec.schema).unwrap_or_default();
     Tool::new_with_raw(spec.name, Some(spec.description.into()), Arc::new(schema))

@@ -75,7 +75,7 @@ async fn the_tools_are_small_and_say_what_they_take() {
     let client = start(server(&Engine::new(Store::memory()), "/".as_ref()), ()).await;
     let tools = client.list_all_tools().await.unwrap();
     let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-    assert_eq!(names, ["compress_file", "compress_command_output", "retrieve_original_content"]);
+    assert_eq!(names, ["compress_file", "compress_command_output", "compress_rag_chunks", "retrieve_original_content"]);
     let mut tokens = 0;
     for tool in &tools {
         assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
@@ -111,6 +111,49 @@ async fn what_a_file_left_out_is_read_back() {
         client.read_resource(ReadResourceRequestParams::new(format!("headroom://original/{handle}"))).await.unwrap();
     let ResourceContents::TextResourceContents { text, .. } = &whole.contents[0] else { panic!("no text") };
     assert_eq!(*text, log());
+}
+
+#[tokio::test]
+async fn passages_share_a_budget_and_are_read_back() {
+    let client = start(server(&Engine::new(Store::memory()), "/".as_ref()), ()).await;
+    let passage = |n: usize| {
+        let filler: String =
+            (0..20).map(|m| format!("Step {m} of chapter {n} is as dull as the one before it. ")).collect();
+        if n == 3 { filler + "The spare key hangs behind the clock." } else { filler }
+    };
+    let chunks: Vec<_> = (0..6).map(|n| json!({"id": format!("book.md#{n}"), "text": passage(n)})).collect();
+    let asked = json!({"chunks": chunks, "query": "where is the spare key?", "budget": 300});
+    let result = client.call_tool(call("compress_rag_chunks", asked)).await.unwrap();
+    let shown = text(&result);
+    assert!(shown.starts_with("[6 passages: ") && shown.contains("The spare key hangs behind the clock."), "{shown}");
+    assert!(headroom_tokens::Tokenizer::O200k.count(shown) < 330, "{shown}");
+    let handle = &shown[shown.rfind("hr_").unwrap()..];
+    let handle = &handle[..handle.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap()];
+    let back = call("retrieve_original_content", json!({"content_id": handle, "pattern": "Step 7 of chapter 5"}));
+    assert!(text(&client.call_tool(back).await.unwrap()).contains("Step 7 of chapter 5"));
+
+    let twice =
+        client.call_tool(call("compress_rag_chunks", json!({"chunks": [passage(1), passage(1)]}))).await.unwrap();
+    assert!(text(&twice).contains("nothing is left out") && text(&twice).contains("[all of this stands in 1]"));
+    let none = client.call_tool(call("compress_rag_chunks", json!({"chunks": []}))).await.unwrap();
+    assert!(none.is_error == Some(true) && text(&none).contains("at least one"), "{none:?}");
+}
+
+#[tokio::test]
+async fn what_is_looked_for_in_a_file_stays_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let function = |name: &str| {
+        format!(
+            "def {name}(cart, limit):\n    total = sum(line.price for line in cart.lines)\n    return min(total, limit)  # {name}\n\n\n"
+        )
+    };
+    let code: String = (0..60).map(|n| function(&format!("step_{n}"))).collect();
+    std::fs::write(folder.path().join("cart.py"), code + &function("checkout")).unwrap();
+    let client = start(server(&Engine::new(Store::memory()), folder.path()), ()).await;
+    let asked = json!({"path": "cart.py", "method": "code:python", "focus": "checkout"});
+    let result = client.call_tool(call("compress_file", asked)).await.unwrap();
+    let shown = text(&result);
+    assert!(shown.contains("return min(total, limit)  # checkout") && !shown.contains("# step_3"), "{shown}");
 }
 
 #[tokio::test]

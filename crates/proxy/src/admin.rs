@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use headroom::ledger::Ledger;
+use headroom::ledger::{Ledger, Why};
 use headroom::{Hints, Level, Query, TextOptions, Tokenizer, compress_text_with};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -28,6 +28,8 @@ pub(crate) enum Page {
     Stats,
     /// One text, shorter: `POST /v1/compress`.
     Compress,
+    /// How a request was treated and why, what its client changed, and what it cost: `GET /v1/why/{request id}`.
+    Why(String),
     /// What was left out, given back: `GET /v1/retrieve/{handle}`.
     Retrieve(String),
 }
@@ -39,7 +41,10 @@ impl Page {
             (&Method::GET, "/metrics") => Some(Self::Metrics),
             (&Method::GET, "/stats") => Some(Self::Stats),
             (&Method::POST, "/v1/compress") => Some(Self::Compress),
-            (&Method::GET, path) => path.strip_prefix("/v1/retrieve/").map(|handle| Self::Retrieve(handle.to_owned())),
+            (&Method::GET, path) => {
+                let retrieve = path.strip_prefix("/v1/retrieve/").map(|handle| Self::Retrieve(handle.to_owned()));
+                retrieve.or_else(|| path.strip_prefix("/v1/why/").map(|id| Self::Why(id.to_owned())))
+            }
             _ => None,
         }
     }
@@ -85,6 +90,7 @@ pub(crate) async fn answer(
             let bytes = body::read(body, &head.headers, app.config.max_body_bytes, app.config.body_timeout).await?;
             compress(app, &bytes).await
         }
+        Page::Why(id) => Ok(why(app, unescaped(&id)).await),
         Page::Retrieve(handle) => retrieve(app, &handle, head.uri.query().unwrap_or_default()).await,
     }
 }
@@ -140,7 +146,9 @@ pub(crate) async fn figures(app: &Arc<App>, hours: Option<u64>) -> Value {
     });
     let version = env!("CARGO_PKG_VERSION");
     let policy = app.config.policy.mode.to_string();
-    let mut figures = json!({"version": version, "policy": policy, "counters": counters, "store": store});
+    let missed: Map<String, Value> =
+        app.metrics.missed().map(|(cause, tokens)| (cause.to_owned(), tokens.into())).collect();
+    let mut figures = json!({"version": version, "policy": policy, "counters": counters, "cache_missed_tokens": missed, "store": store});
     if hours.is_some() {
         figures["ledger"] = ledger.unwrap_or_default();
     }
@@ -153,6 +161,24 @@ fn ledger(app: &App, hours: u64) -> Option<Value> {
     let since = u64::try_from(now).unwrap_or(u64::MAX).saturating_sub(hours.saturating_mul(3_600_000));
     let receipts = app.engine.receipts(&app.config.scope, since).ok()?;
     serde_json::to_value(Ledger::of(&receipts, &app.config.prices)).ok()
+}
+
+/// The receipt of a request, with its figures in money.
+async fn why(app: &Arc<App>, id: String) -> Response<Body> {
+    let recent = app.receipts.recent(&id);
+    let asked = Arc::clone(app);
+    let receipt = match recent {
+        Some(receipt) => Some(receipt),
+        None => {
+            let read =
+                tokio::task::spawn_blocking(move || asked.engine.receipt(&asked.config.scope, &id).ok().flatten());
+            read.await.ok().flatten()
+        }
+    };
+    match receipt {
+        Some(receipt) => json(StatusCode::OK, &json!(Why::of(&receipt, &app.config.prices))),
+        None => Refusal::NotFound.response(),
+    }
 }
 
 async fn compress(app: &Arc<App>, bytes: &Bytes) -> Result<Response<Body>, Refusal> {

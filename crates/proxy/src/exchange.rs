@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headroom::Receipt;
+use headroom::{Observed, Receipt};
 use headroom_wire::{Dialect, Turn};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -40,16 +40,16 @@ pub(crate) async fn exchange(
             Metrics::count(&app.metrics.unread);
             let (turn, receipt) = unread(&app, dialect, body.size_hint().lower(), why);
             let response = way.send(Sent::AsItCame, reqwest::Body::wrap(body)).await;
-            Exchanged { response, how: Sent::AsItCame, turn, receipt, room: None }
+            Exchanged { response, how: Sent::AsItCame, turn, receipt, observed: None, room: None }
         }
     };
-    let Exchanged { response, how, turn, mut receipt, room } = sent;
+    let Exchanged { response, how, turn, mut receipt, observed, room } = sent;
     receipt.id = fresh_id(at_ms);
     receipt.at_ms = at_ms;
     receipt.agent = agent(head);
     receipt.status = response.as_ref().map_or(0, |response| response.status().as_u16());
     let (url, headers) = (way.url.clone(), way.headers(how));
-    let mut filing = Filing::new(Arc::clone(&app), receipt);
+    let mut filing = Filing::new(Arc::clone(&app), receipt, observed);
     match response {
         Ok(response) => {
             let client_id = head.headers.get(headers::CLIENT_ID).cloned();
@@ -69,6 +69,7 @@ struct Exchanged {
     how: Sent,
     turn: Turn,
     receipt: Receipt,
+    observed: Option<Observed>,
     /// Taken for as long as the turn holds the request.
     room: Option<Arc<Room>>,
 }
@@ -85,7 +86,7 @@ impl Way<'_> {
     /// Prepares and sends a request; sends it again as it came if the provider refuses what was made of it.
     async fn send_prepared(&self, raw: bytes::Bytes, room: Arc<Room>) -> Result<Exchanged, Refusal> {
         let prepared = prepare(self.app, self.dialect, self.head, &raw, &room).await?;
-        let Prepared { body, sent, changed, turn, mut receipt } = prepared;
+        let Prepared { body, sent, changed, turn, mut receipt, observed } = prepared;
         let response = self.send(sent, body).await;
         let refused = response.as_ref().ok().map(Response::status).filter(|status| refuses_the_body(*status));
         let Some((request, status)) = changed.zip(refused) else {
@@ -93,7 +94,7 @@ impl Way<'_> {
                 tracing::info!(status = status.as_u16(), origin = "client", "the client's own bytes were refused");
             }
             let room = receipt.tool_offered.then_some(room);
-            return Ok(Exchanged { response, how: sent, turn, receipt, room });
+            return Ok(Exchanged { response, how: sent, turn, receipt, observed, room });
         };
         // Whatever the provider dislikes, it must not be our doing: the client gets its answer to its own bytes.
         tracing::warn!(status = status.as_u16(), "a changed body was refused; sending the original");
@@ -106,7 +107,7 @@ impl Way<'_> {
             let app = Arc::clone(self.app);
             soon(move || app.engine.refused(&app.config.scope, &request, &app.config.policy)).await;
         }
-        Ok(Exchanged { response, how: Sent::AsItCame, turn: passing(self.dialect), receipt, room: None })
+        Ok(Exchanged { response, how: Sent::AsItCame, turn: passing(self.dialect), receipt, observed, room: None })
     }
 
     async fn send(&self, sent: Sent, body: impl Into<reqwest::Body>) -> Result<Response<reqwest::Body>, Refusal> {

@@ -1,7 +1,7 @@
 //! Which headers cross the proxy.
 
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -60,6 +60,11 @@ pub(crate) fn downstream(provider: &HeaderMap) -> HeaderMap {
 /// Whether the client asked to be left alone.
 pub(crate) fn bypasses(client: &HeaderMap) -> bool {
     client.get(BYPASS).is_some_and(|value| !matches!(value.as_bytes(), b"" | b"0" | b"false"))
+}
+
+/// Whether a request is paid by the token with a key of its own, rather than out of somebody's subscription.
+pub(crate) fn has_a_key(client: &HeaderMap) -> bool {
+    client.contains_key("x-api-key") && !client.contains_key(AUTHORIZATION)
 }
 
 fn end_to_end(headers: &HeaderMap) -> HeaderMap {

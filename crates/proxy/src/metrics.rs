@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use headroom::Receipt;
+use headroom::{Miss, Receipt};
 
 /// Upper ends of the buckets for added time, in microseconds.
 const BUCKETS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000];
@@ -39,6 +39,10 @@ pub(crate) struct Metrics {
     billed_cache_read: AtomicU64,
     billed_cache_write: AtomicU64,
     billed_output: AtomicU64,
+    /// By cause, in the order of [`Miss::CAUSES`].
+    missed: [AtomicU64; Miss::CAUSES.len()],
+    drifting: AtomicU64,
+    stop_losses: AtomicU64,
     added_us: AtomicU64,
     added: [AtomicU64; BUCKETS.len()],
 }
@@ -64,6 +68,13 @@ impl Metrics {
             add(&self.billed_cache_read, usage.cache_read_tokens);
             add(&self.billed_cache_write, usage.cache_write_tokens + usage.cache_write_1h_tokens);
             add(&self.billed_output, usage.output_tokens);
+        }
+        add(&self.stop_losses, u64::from(receipt.stop_loss.is_some()));
+        add(&self.drifting, u64::from(!receipt.drift.volatile.is_empty()));
+        if let Some(miss) = &receipt.miss
+            && let Some(cause) = Miss::CAUSES.iter().position(|cause| *cause == miss.cause)
+        {
+            add(&self.missed[cause], miss.tokens());
         }
         add(&self.added_us, receipt.added_us);
         if let Some(bucket) = BUCKETS.iter().position(|end| receipt.added_us <= *end) {
@@ -97,8 +108,19 @@ impl Metrics {
             ("billed_input_tokens", "Uncached input tokens billed", value(&self.billed_input)),
             ("billed_cache_read_tokens", "Cache-read tokens billed", value(&self.billed_cache_read)),
             ("billed_cache_write_tokens", "Cache-write tokens billed", value(&self.billed_cache_write)),
+            (
+                "stop_losses",
+                "Conversations no longer shortened because that had cost more than it saved",
+                value(&self.stop_losses),
+            ),
+            ("drifting", "Requests with a value that changes where a cache would hold it", value(&self.drifting)),
             ("billed_output_tokens", "Output tokens billed", value(&self.billed_output)),
         ]
+    }
+
+    /// Tokens that caches missed, by cause.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Miss::CAUSES.into_iter().zip(self.missed.iter().map(|counter| counter.load(Ordering::Relaxed)))
     }
 
     /// The Prometheus exposition text.
@@ -108,6 +130,14 @@ impl Metrics {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "# HELP headroom_{name}_total {help}.\n# TYPE headroom_{name}_total counter");
             let _ = writeln!(text, "headroom_{name}_total {value}");
+        }
+        let _ = writeln!(
+            text,
+            "# HELP headroom_cache_missed_tokens_total Tokens billed anew that a cache could have held."
+        );
+        let _ = writeln!(text, "# TYPE headroom_cache_missed_tokens_total counter");
+        for (cause, tokens) in self.missed() {
+            let _ = writeln!(text, "headroom_cache_missed_tokens_total{{cause=\"{cause}\"}} {tokens}");
         }
         let _ = writeln!(text, "# HELP headroom_added_seconds Time spent on planning and committing.");
         let _ = writeln!(text, "# TYPE headroom_added_seconds histogram");

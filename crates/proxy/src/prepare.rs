@@ -2,6 +2,7 @@
 //!
 //! Nothing here can fail a request: a panic, a passed deadline or a store that does not answer sends what the client sent.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headroom::{Outbound, Policy, Receipt};
+use headroom::{Observed, Outbound, Policy, Receipt};
 use headroom_wire::{Dialect, Limits, Request, Turn, parse, parse_at};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::body::{Decoded, decode};
-use crate::headers::Sent;
+use crate::headers::{Sent, has_a_key};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::room::{FREE_BYTES, Room};
@@ -47,6 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) turn: Turn,
     /// The record so far.
     pub(crate) receipt: Receipt,
+    /// Completes the record when the bill has come.
+    pub(crate) observed: Option<Observed>,
 }
 
 /// Why a request is passed as it came without a look at its texts.
@@ -90,7 +93,7 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, Refusal> {
     let mut known = None;
     if raw.len() <= INLINE_BYTES && !head.headers.contains_key(CONTENT_ENCODING) {
-        match catch_unwind(AssertUnwindSafe(|| at_once(app, dialect, head.uri.path(), raw))) {
+        match catch_unwind(AssertUnwindSafe(|| at_once(app, dialect, head, raw))) {
             Ok(AtOnce::Ready(prepared)) => return Ok(*prepared),
             Ok(AtOnce::NotInMemory(request)) => known = Some(request),
             Err(_) => return Ok(failed(app, dialect, raw, Unread::Panic)),
@@ -139,11 +142,19 @@ enum AtOnce {
     NotInMemory(Request),
 }
 
-fn at_once(app: &App, dialect: Dialect, path: &str, raw: &Bytes) -> AtOnce {
-    let request = parse_at(dialect, path, raw.clone());
-    match app.engine.prepare_from_memory(&app.config.scope, &request, &app.config.policy) {
+fn at_once(app: &App, dialect: Dialect, head: &Parts, raw: &Bytes) -> AtOnce {
+    let request = parse_at(dialect, head.uri.path(), raw.clone());
+    match app.engine.prepare_from_memory(&app.config.scope, &request, &policy(app, &head.headers)) {
         Some(outbound) => AtOnce::Ready(Box::new(prepared(request, outbound, raw))),
         None => AtOnce::NotInMemory(request),
+    }
+}
+
+/// The policy for a request with these headers.
+fn policy<'a>(app: &'a App, headers: &HeaderMap) -> Cow<'a, Policy> {
+    match has_a_key(headers) {
+        true => Cow::Owned(Policy { breakpoints: true, ..app.config.policy.clone() }),
+        false => Cow::Borrowed(&app.config.policy),
     }
 }
 
@@ -187,8 +198,8 @@ impl Job {
             },
         };
         // Time in the queue counts: what is left of a request that waited too long is only noted down.
-        let policy = &app.config.policy;
-        let policy = Policy { deadline: policy.deadline.saturating_sub(self.begun.elapsed()), ..policy.clone() };
+        let mut policy = policy(&app, &self.headers).into_owned();
+        policy.deadline = policy.deadline.saturating_sub(self.begun.elapsed());
         let permit = Cell::new(Some(permit));
         let wanted = || {
             // What follows waits for the store, which takes no processor from others.
@@ -201,7 +212,7 @@ impl Job {
 }
 
 fn prepared(request: Request, outbound: Outbound, raw: &Bytes) -> Prepared {
-    let Outbound { body, mut receipt, .. } = outbound;
+    let Outbound { body, mut receipt, observed, .. } = outbound;
     if !request.is_understood() {
         receipt.unread = Unread::NotUnderstood.code().to_owned();
     }
@@ -212,7 +223,7 @@ fn prepared(request: Request, outbound: Outbound, raw: &Bytes) -> Prepared {
     };
     let limits = receipt.tool_offered.then(Limits::default);
     let turn = Turn::new(request, body.clone(), limits);
-    Prepared { body, sent, changed, turn, receipt }
+    Prepared { body, sent, changed, turn, receipt, observed }
 }
 
 /// The request untouched, because preparing it failed.
@@ -225,7 +236,7 @@ fn failed(app: &App, dialect: Dialect, raw: &Bytes, why: Unread) -> Prepared {
 /// The request untouched.
 fn as_it_came(app: &App, dialect: Dialect, raw: &Bytes, why: Unread) -> Prepared {
     let (turn, receipt) = unread(app, dialect, raw.len() as u64, why);
-    Prepared { body: raw.clone(), sent: Sent::AsItCame, changed: None, turn, receipt }
+    Prepared { body: raw.clone(), sent: Sent::AsItCame, changed: None, turn, receipt, observed: None }
 }
 
 /// What follows, and what is recorded of, a request of so many bytes that is passed as it came.

@@ -1,7 +1,8 @@
 //! Receipts are filed behind the requests' backs, by one writer.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use headroom::{Engine, Receipt};
@@ -17,11 +18,16 @@ const QUEUE: usize = 4096;
 /// How long the writer gathers receipts before it writes them together: it should not compete with the requests it is about.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// Decisions in the receipts kept in memory, so that one can be asked for as soon as its answer has ended, and also when no store can be
+/// read. One takes about 400 bytes; a receipt counts as one more.
+const RECENT: usize = 8192;
+
 /// The way to the writer. When the last one is gone and the queue is empty, the writer ends.
 #[derive(Clone)]
 pub(crate) struct Receipts {
     queue: mpsc::Sender<Receipt>,
     metrics: Arc<Metrics>,
+    recent: Arc<Mutex<VecDeque<Receipt>>>,
 }
 
 impl Receipts {
@@ -40,15 +46,33 @@ impl Receipts {
                 engine.close_all(&scope, &receipts);
             }
         });
-        (Self { queue, metrics }, writer)
+        (Self { queue, metrics, recent: Arc::default() }, writer)
     }
 
     /// Counts a receipt and queues it.
     pub(crate) fn file(&self, receipt: Receipt) {
         self.metrics.observe(&receipt);
+        self.keep(&receipt);
         if self.queue.try_send(receipt).is_err() {
             Metrics::count(&self.metrics.receipts_dropped);
         }
+    }
+
+    fn keep(&self, receipt: &Receipt) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.push_back(receipt.clone());
+        let mut decisions: usize = recent.iter().map(|receipt| receipt.slots.len() + 1).sum();
+        while decisions > RECENT
+            && let Some(oldest) = recent.pop_front()
+        {
+            decisions -= oldest.slots.len() + 1;
+        }
+    }
+
+    /// The receipt with an id, if it is one of the last.
+    pub(crate) fn recent(&self, id: &str) -> Option<Receipt> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().find(|receipt| receipt.id == id).cloned()
     }
 }
 

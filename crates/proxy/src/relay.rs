@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use headroom::{Query, Receipt};
+use headroom::{Observed, Query, Receipt};
 use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -335,6 +335,7 @@ impl Call {
 pub(crate) struct Filing {
     app: Arc<App>,
     receipt: Receipt,
+    observed: Option<Observed>,
     usage: Usage,
     /// What had been billed when the first retrieval was answered.
     first_round: Option<Usage>,
@@ -342,8 +343,8 @@ pub(crate) struct Filing {
 }
 
 impl Filing {
-    pub(crate) fn new(app: Arc<App>, receipt: Receipt) -> Self {
-        Self { app, receipt, usage: Usage::default(), first_round: None, finished: false }
+    pub(crate) fn new(app: Arc<App>, receipt: Receipt, observed: Option<Observed>) -> Self {
+        Self { app, receipt, observed, usage: Usage::default(), first_round: None, finished: false }
     }
 
     fn id(&self) -> &str {
@@ -385,6 +386,10 @@ impl Drop for Filing {
         if !self.finished {
             self.receipt.cut_off = true;
             Metrics::count(&self.app.metrics.cut_off);
+        }
+        if let Some(observed) = &self.observed {
+            let app = &self.app;
+            app.engine.settle(&app.config.scope, observed, &mut self.receipt, &app.config.prices);
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));
     }

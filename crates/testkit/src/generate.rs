@@ -82,6 +82,12 @@ pub fn conversation() -> impl Strategy<Value = Conversation> {
 }
 
 impl Conversation {
+    /// The same with another text in front of its instructions.
+    #[must_use]
+    pub fn told(&self, text: &str) -> Self {
+        Self { instructions: format!("{text}{}", self.instructions), turns: self.turns.clone() }
+    }
+
     /// How many requests it takes.
     pub fn len(&self) -> usize {
         self.turns.len()

@@ -126,4 +126,36 @@ impl Document {
     pub(crate) fn string_field(&self, object: Id, name: &str) -> Option<Cow<'_, str>> {
         self.string(self.field(object, name)?)
     }
+
+    /// The members with a name inside a range, wherever they are recorded, each with the comma that goes with it; in order.
+    pub(crate) fn markers(&self, range: &Range<usize>, name: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut open: Vec<Id> = self.root().into_iter().collect();
+        while let Some(id) = open.pop() {
+            let span = self.span(id);
+            if span.end <= range.start || span.start >= range.end {
+                continue;
+            }
+            let mut before: Option<usize> = None;
+            let mut members = self.members(id).peekable();
+            while let Some((key, value)) = members.next() {
+                let end = self.span(value).end;
+                if self.string(key).is_some_and(|key| key == name) {
+                    let start = self.span(key).start;
+                    found.push(match (before, members.peek()) {
+                        (Some(before), _) => before..end,
+                        (None, Some((next, _))) => start..self.span(*next).start,
+                        (None, None) => start..end,
+                    });
+                } else {
+                    open.push(value);
+                    before = Some(end);
+                }
+            }
+            open.extend(self.elements(id));
+        }
+        found.retain(|marker| range.start <= marker.start && marker.end <= range.end);
+        found.sort_by_key(|marker| marker.start);
+        found
+    }
 }

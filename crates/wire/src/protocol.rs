@@ -20,6 +20,14 @@ pub(crate) trait Protocol: Sync {
     /// What stands in a request.
     fn outline(&self, document: &Document) -> Option<Outline>;
 
+    /// The value outside the messages that holds the client's instructions: a text, or a list of parts with texts.
+    fn instructions(&self, document: &Document) -> Option<Id>;
+
+    /// The value of a message that holds what it says.
+    fn content(&self, document: &Document, message: Id) -> Option<Id> {
+        document.field(message, "content")
+    }
+
     /// What a client can be seen to know an assistant message by.
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity>;
 

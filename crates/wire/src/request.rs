@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::Dialect;
 use crate::document::Document;
 use crate::literal::{Literal, encode};
+use crate::prefix::{self, Instruction};
 use crate::scan::Id;
 use crate::tool;
 
@@ -16,7 +17,10 @@ use crate::tool;
 pub fn parse(dialect: Dialect, body: impl Into<Bytes>) -> Request {
     let body = body.into();
     let document = Document::parse(body.clone());
-    let outline = document.as_ref().and_then(|document| dialect.protocol().outline(document)).unwrap_or_default();
+    let mut outline = document.as_ref().and_then(|document| dialect.protocol().outline(document)).unwrap_or_default();
+    if let Some(document) = document.as_ref().filter(|_| outline.messages_span.is_some()) {
+        outline.instructions = prefix::instructions(dialect, document, &outline.messages);
+    }
     Request { inner: Arc::new(Inner { dialect, body, document, outline }) }
 }
 
@@ -57,6 +61,7 @@ pub(crate) struct Outline {
     /// The client asked the provider not to keep the response.
     pub(crate) unkept: bool,
     pub(crate) tools: Option<Tools>,
+    pub(crate) instructions: Vec<Instruction>,
     pub(crate) messages: Vec<Message>,
     pub(crate) messages_span: Option<Range<usize>>,
     pub(crate) slots: Vec<Slot>,
@@ -86,6 +91,11 @@ impl Tools {
     /// Byte range of the array in the body, brackets included.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// Just past the last definition, which is where one more goes; `None` when there is none.
+    pub fn last_end(&self) -> Option<usize> {
+        self.last_end
     }
 }
 

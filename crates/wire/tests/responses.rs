@@ -43,6 +43,7 @@ fn user_text_is_found_however_it_is_spelled() {
     );
 }
 
+/// T011
 #[test]
 fn results_are_found_with_the_calls_they_belong_to() {
     check(
@@ -81,10 +82,10 @@ fn results_are_found_with_the_calls_they_belong_to() {
     assert_eq!(request.slots()[0].call_id(), Some("c"));
 }
 
-/// T018, T019: what is sealed, unknown or doubled stays byte for byte while a result changes.
+/// T011, T012, T018, T019: what is sealed, unknown or doubled stays byte for byte while a result changes.
 #[test]
 fn everything_else_stays_byte_for_byte() {
-    let body = "{ \"store\":false,\"previous_response_id\" :null,\"instructions\":\"i\\u0020\",\"input\":[ {\"type\":\"reasoning\",\"encrypted_content\":\"gA\\/=\"},\r\n\
+    let body = "{ \"store\":false,\"previous_response_id\" :\"resp_1\",\"instructions\":\"i\\u0020\",\"input\":[ {\"type\":\"reasoning\",\"encrypted_content\":\"gA\\/=\"},\r\n\
         {\"type\":\"function_call_output\",\"call_id\":\"a\" ,\"output\" : \"edit me\"},{\"type\":\"function_call_output\",\"call_id\":\"a\",\"output\":\"x\",\"output\":\"y\"}],\
         \"big\":123456789012345678901234567890,\"n\":1.50 }";
     let request = parse(OpenAiResponses, body);

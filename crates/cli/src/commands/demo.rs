@@ -2,6 +2,7 @@
 //! network; everything listens on loopback and the store is in memory.
 
 mod client;
+mod debugging;
 mod provider;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use headroom_proxy::{Config, Upstreams, serve};
 use headroom_store::{Scope, Store};
 use serde::Serialize;
 
-use crate::args::JsonArgs;
+use crate::args::{Demo, DemoArgs};
 use crate::error::CliError;
 use crate::out;
 
@@ -45,7 +46,10 @@ struct RetrievalShown {
     original_bytes: usize,
 }
 
-pub(crate) fn run(args: &JsonArgs) -> Result<(), CliError> {
+pub(crate) fn run(args: &DemoArgs) -> Result<(), CliError> {
+    if args.which == Demo::Debugging {
+        return debugging::run(args.json);
+    }
     let session = parse_session(SESSION).map_err(CliError::Failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,6 +1,6 @@
 //! `headroom explain`
 
-use headroom::{Engine, Handle, Reason};
+use headroom::{Engine, Handle, Reason, Receipt};
 use headroom_store::Scope;
 
 use crate::args::ExplainArgs;
@@ -38,6 +38,11 @@ pub(crate) fn run(args: &ExplainArgs, engine: &Engine) -> Result<(), CliError> {
     if receipt.replayed_original {
         out::line("replayed  the provider refused the changed body; the original was sent")?;
     }
+    print_slots(&receipt)
+}
+
+/// How each text was sent, and why.
+pub(super) fn print_slots(receipt: &Receipt) -> Result<(), CliError> {
     for (index, slot) in receipt.slots.iter().enumerate() {
         let reason = Reason::from_code(&slot.reason).map_or(slot.reason.clone(), |reason| reason.to_string());
         let how = if slot.compressor.is_empty() {

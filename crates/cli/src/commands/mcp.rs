@@ -1,5 +1,7 @@
 //! `headroom mcp`
 
+use std::ffi::OsString;
+
 use headroom::Engine;
 use headroom_mcp::{Server, serve_http, serve_stdio};
 use headroom_store::Scope;
@@ -41,4 +43,14 @@ pub(crate) fn run(args: McpArgs, engine: Engine) -> Result<(), CliError> {
     // A read of stdin that is under way cannot be called back, and must not keep the process.
     runtime.shutdown_background();
     served
+}
+
+/// Runs another server with its results shortened; ends as it does.
+pub(crate) fn wrap(command: &[OsString], engine: Engine) -> Result<(), CliError> {
+    let status =
+        headroom_mcp::wrap(command, engine, Scope::default()).map_err(|error| CliError::Failed(error.to_string()))?;
+    match out::exit_code(status) {
+        0 => Ok(()),
+        code => Err(CliError::Command(code)),
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) fn install(agent: &str, yes: bool) -> Result<(), CliError> {
     // The whole path: agents started by an editor or a service have another PATH.
     let program = std::env::current_exe().map_err(CliError::while_doing("cannot find this program"))?;
     let path = path.iter().copied().chain(["headroom"]).map(str::to_owned).collect();
-    let edit = Edit { path, value: entry(shape, &program.to_string_lossy()) };
+    let edit = Edit { path, value: entry(shape, &program.to_string_lossy()), element: false };
     let change = journal::plan(&surroundings()?.file(&at), at.format, vec![edit]);
     let change = change.map_err(|error| CliError::Failed(error.to_string()))?;
     persist::make(change, &format!("{}.mcp", recipe.name), yes)

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use headroom::Engine;
-use headroom::ledger::{Account, Ledger, Prices, Sums};
+use headroom::ledger::{Account, Ledger, Prices, Sums, Waste};
 use headroom_store::Scope;
 use serde::Serialize;
 
@@ -81,17 +81,37 @@ fn print_money(ledger: &Ledger) -> Result<(), CliError> {
     let unpriced = total.requests - money.priced_requests;
     let left_out = if unpriced == 0 { String::new() } else { format!("; {unpriced} requests have no price") };
     out::line(&format!("cost              {}, list prices of {}{left_out}", compared(money), ledger.prices_as_of))?;
-    out::line(&format!("  of which ours   ${:.4} for the retrieval tool and its rounds", money.overhead))?;
+    out::line(&format!("  of which ours   ${:.4} for the retrieval tool, its rounds, and notes", money.overhead))?;
+    if money.aligned > 0.0 {
+        out::line(&format!("  alignment       ${:.4} of what was saved", money.aligned))?;
+    }
     let groups = [("model", &ledger.by_model), ("agent", &ledger.by_agent)];
     for (what, sums) in groups.iter().filter(|(_, sums)| sums.len() > 1) {
         for (name, Sums { money, .. }) in sums.iter().filter(|(_, sums)| sums.money.priced_requests > 0) {
             out::line(&format!("  {what} {name:25} {}", compared(money)))?;
         }
     }
+    if total.stop_losses > 0 {
+        out::line(&format!(
+            "  stopped         {} conversations cost more than directly and are sent as they come",
+            total.stop_losses
+        ))?;
+    }
+    for (cause, waste) in &ledger.misses {
+        out::line(&format!("  cache missed    {}", wasted(waste, &format!("by {cause}"))))?;
+    }
+    for (value, waste) in &ledger.volatile {
+        out::line(&format!("  changing value  {}", wasted(waste, value)))?;
+    }
     for (session, lost) in ledger.losing_sessions().into_iter().take(LOSING) {
         out::line(&format!("  cost more       ${lost:.4} in session {session}"))?;
     }
     Ok(())
+}
+
+/// `by client: 5000 tokens in 2 requests, $0.0173`
+fn wasted(waste: &Waste, name: &str) -> String {
+    format!("{name}: {} tokens in {} requests, ${:.4}", waste.tokens, waste.requests, waste.dollars)
 }
 
 /// `$1.20 instead of $8.40 (-85.7 %)`

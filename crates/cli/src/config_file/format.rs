@@ -63,6 +63,24 @@ pub(crate) fn unset(format: Format, bytes: &[u8], path: &[&str], value: &Value) 
     Ok(changed.map(|changed| [bom, &changed].concat().into_bytes()))
 }
 
+/// The file with a value behind the elements of the array at a path. Only in JSON.
+pub(crate) fn push(format: Format, bytes: &[u8], path: &[&str], value: &Value) -> Result<Vec<u8>, Refusal> {
+    let (bom, text) = text_of(bytes)?;
+    match format {
+        Format::Json => Ok([bom, &json::push(text, path, value)?].concat().into_bytes()),
+        Format::Toml | Format::Yaml => Err(Refusal::Unsafe("lists are changed in JSON only".to_owned())),
+    }
+}
+
+/// The file without the element `value` of the array at a path; `None` when it is gone or someone has changed it.
+pub(crate) fn take(format: Format, bytes: &[u8], path: &[&str], value: &Value) -> Result<Option<Vec<u8>>, Refusal> {
+    let (bom, text) = text_of(bytes)?;
+    match format {
+        Format::Json => Ok(json::take(text, path, value)?.map(|changed| [bom, &changed].concat().into_bytes())),
+        Format::Toml | Format::Yaml => Ok(None),
+    }
+}
+
 fn text_of(bytes: &[u8]) -> Result<(&str, &str), Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|error| Refusal::Invalid(error.to_string()))?;
     Ok(text.strip_prefix(BOM).map_or(("", text), |rest| (BOM, rest)))

@@ -18,6 +18,44 @@ pub(crate) struct Edit {
     pub(crate) path: Vec<String>,
     /// What is put there.
     pub(crate) value: Value,
+    /// It is one element of the list at that place, beside those of others.
+    #[serde(default)]
+    pub(crate) element: bool,
+}
+
+impl Edit {
+    /// The file with the edit made; `None` when it says so already.
+    fn make(&self, format: Format, bytes: &[u8], path: &[&str]) -> Result<Option<Vec<u8>>, EditError> {
+        match format::get(format, bytes, path)? {
+            Some(Value::Array(elements)) if self.element && elements.contains(&self.value) => Ok(None),
+            _ if self.element => Ok(Some(format::push(format, bytes, path, &self.value)?)),
+            Some(found) if found == self.value => Ok(None),
+            Some(found) => Err(EditError::Taken(found)),
+            None => Ok(Some(format::set(format, bytes, path, &self.value)?)),
+        }
+    }
+
+    /// The file without what the edit put there; `None` when it is not there as it was put.
+    fn take_back(&self, format: Format, bytes: &[u8], path: &[&str]) -> Result<Option<Vec<u8>>, Refusal> {
+        if self.element {
+            format::take(format, bytes, path, &self.value)
+        } else {
+            format::unset(format, bytes, path, &self.value)
+        }
+    }
+}
+
+/// Why an edit cannot be made.
+enum EditError {
+    /// Something else stands there.
+    Taken(Value),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for EditError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// A change that has not been made yet.
@@ -102,13 +140,14 @@ pub(crate) fn plan(file: &Path, format: Format, edits: Vec<Edit>) -> Result<Opti
     let mut after = before.clone().unwrap_or_default();
     for edit in &edits {
         let path: Vec<&str> = edit.path.iter().map(String::as_str).collect();
-        match format::get(format, &after, &path).map_err(refused)? {
-            Some(found) if found == edit.value => {}
-            Some(found) => {
+        match edit.make(format, &after, &path) {
+            Ok(Some(made)) => after = made,
+            Ok(None) => {}
+            Err(EditError::Refused(refusal)) => return Err(refused(refusal)),
+            Err(EditError::Taken(found)) => {
                 let key = edit.path.join(".");
                 return Err(JournalError::Taken { path: file.to_owned(), key, found: found.to_string() });
             }
-            None => after = format::set(format, &after, &path, &edit.value).map_err(refused)?,
         }
     }
     if before.as_deref() == Some(&after) {
@@ -184,9 +223,10 @@ impl Entry {
         let (mut after, mut left) = (now.clone(), Vec::new());
         for edit in &self.edits {
             let path: Vec<&str> = edit.path.iter().map(String::as_str).collect();
-            match format::unset(format, &after, &path, &edit.value).map_err(refused)? {
+            match edit.take_back(format, &after, &path).map_err(refused)? {
                 Some(without) => after = self.pruned(format, without, &path).map_err(refused)?,
-                None if format::get(format, &after, &path).map_err(refused)?.is_none() => {}
+                // A list without our element is as it should be, whatever else it holds.
+                None if edit.element || format::get(format, &after, &path).map_err(refused)?.is_none() => {}
                 None => left.push(edit.path.join(".")),
             }
         }
@@ -199,16 +239,22 @@ impl Entry {
 }
 
 impl Entry {
-    /// Takes out the parents of a path that were made for it and hold nothing any more.
+    /// Takes out a list and the parents of a path that were made for it and hold nothing any more.
     fn pruned(&self, format: Format, mut bytes: Vec<u8>, path: &[&str]) -> Result<Vec<u8>, Refusal> {
         let before = self.before.as_deref().unwrap_or_default().as_bytes();
-        for length in (1..path.len()).rev() {
+        for length in (1..=path.len()).rev() {
             let parent = &path[..length];
             if format::get(format, before, parent)?.is_some() {
                 break;
             }
-            match format::unset(format, &bytes, parent, &Value::Object(serde_json::Map::new()))? {
+            let nothing = match length == path.len() {
+                true => Value::Array(Vec::new()),
+                false => Value::Object(serde_json::Map::new()),
+            };
+            match format::unset(format, &bytes, parent, &nothing)? {
                 Some(without) => bytes = without,
+                // A value that was no list is gone already.
+                None if length == path.len() => {}
                 None => break,
             }
         }
@@ -266,7 +312,53 @@ mod tests {
     use super::*;
 
     fn edits() -> Vec<Edit> {
-        vec![Edit { path: vec!["env".to_owned(), "URL".to_owned()], value: json!("http://x") }]
+        vec![Edit { path: vec!["env".to_owned(), "URL".to_owned()], value: json!("http://x"), element: false }]
+    }
+
+    /// An element of a list that others have elements in, or not.
+    #[test]
+    fn elements_of_lists_come_and_go_alone() {
+        let ours = json!({"matcher": "Bash", "hooks": [{"type": "command", "command": "x"}]});
+        let edits =
+            || vec![Edit { path: vec!["hooks".to_owned(), "After".to_owned()], value: ours.clone(), element: true }];
+        for before in [
+            "",
+            "{\n  \"a\": 1\n}\n",
+            "{\"hooks\": {\"After\": []}}",
+            "{\r\n  \"hooks\": {\r\n    \"After\": [ // mine\r\n      {\"matcher\": \"Edit\"},\r\n    ]\r\n  }\r\n}\r\n",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("settings.json");
+            if !before.is_empty() {
+                std::fs::write(&file, before).unwrap();
+            }
+            plan(&file, Format::Json, edits()).unwrap().unwrap().make(folder.path(), "k").unwrap();
+            assert!(plan(&file, Format::Json, edits()).unwrap().is_none(), "twice is once");
+            let made = std::fs::read_to_string(&file).unwrap();
+            let get = |text: &str| format::get(Format::Json, text.as_bytes(), &["hooks", "After"]).unwrap();
+            assert!(get(&made).unwrap().to_string().contains("command"), "{made}");
+            assert_eq!(undo(folder.path(), "k").unwrap(), Undone::Restored(file.clone()));
+            assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), before);
+
+            // The user adds something of their own in between.
+            plan(&file, Format::Json, edits()).unwrap().unwrap().make(folder.path(), "k").unwrap();
+            let changed = format!("{}// later\n", std::fs::read_to_string(&file).unwrap());
+            std::fs::write(&file, changed).unwrap();
+            assert_eq!(undo(folder.path(), "k").unwrap(), Undone::Removed(file.clone()));
+            let left = std::fs::read_to_string(&file).unwrap();
+            assert!(left.ends_with("// later\n") && !left.contains("command"), "{left}");
+            assert_eq!(get(&left), get(before), "{left}");
+            assert_eq!(left.contains("mine"), before.contains("mine"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.json");
+        std::fs::write(&file, "{\"hooks\": 3}").unwrap();
+        let edit = Edit { path: vec!["hooks".to_owned()], value: json!(1), element: true };
+        assert!(matches!(plan(&file, Format::Json, vec![edit]), Err(JournalError::Refused { .. })));
     }
 
     #[test]

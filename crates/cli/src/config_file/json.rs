@@ -45,6 +45,37 @@ pub(super) fn unset(text: &str, path: &[&str]) -> Result<String, Refusal> {
     Ok(root.to_string())
 }
 
+/// Puts a value behind the elements of the array at a path, which is made where there is none.
+pub(super) fn push(text: &str, path: &[&str], value: &Value) -> Result<String, Refusal> {
+    let empty = text.trim().is_empty();
+    let root = root(if empty { "{\n}\n" } else { text })?;
+    let odd = |name: &str, wanted| Refusal::Unsafe(format!("{name} is there and is not an {wanted}"));
+    let mut object = root.object_value().ok_or_else(|| odd("the whole file", "object"))?;
+    let Some((last, parents)) = path.split_last() else { return Ok(text.to_owned()) };
+    for name in parents {
+        object = object.object_value_or_create(name).ok_or_else(|| odd(name, "object"))?;
+    }
+    let array = object.array_value_or_create(last).ok_or_else(|| odd(last, "array"))?;
+    array.append(input(value));
+    Ok(root.to_string())
+}
+
+/// Takes the first element that is `value` out of the array at a path; `None` when none is.
+pub(super) fn take(text: &str, path: &[&str], value: &Value) -> Result<Option<String>, Refusal> {
+    let root = root(text)?;
+    let Some((last, parents)) = path.split_last() else { return Ok(None) };
+    let mut object = root.object_value();
+    for name in parents {
+        object = object.and_then(|object| object.object_value(name));
+    }
+    let elements = object.and_then(|object| object.array_value(last)).map_or_else(Vec::new, |array| array.elements());
+    let Some(ours) = elements.into_iter().find(|element| plain(&element.to_string()).as_ref() == Some(value)) else {
+        return Ok(None);
+    };
+    ours.remove();
+    Ok(Some(root.to_string()))
+}
+
 fn root(text: &str) -> Result<CstRootNode, Refusal> {
     let options = ParseOptions {
         allow_comments: true,

@@ -117,6 +117,7 @@ fn inspecting_proxy() -> (SocketAddr, Receiver<String>) {
     (addr, said)
 }
 
+/// T052
 #[test]
 fn a_proxy_that_opens_tls_is_used_where_its_authority_is_trusted() {
     let (company, said) = inspecting_proxy();
@@ -135,6 +136,7 @@ fn a_proxy_that_opens_tls_is_used_where_its_authority_is_trusted() {
     assert_eq!(said.recv().unwrap(), "", "not a byte of the request");
 }
 
+/// T052
 #[test]
 fn no_proxy_keeps_local_addresses_out_of_the_proxy() {
     let (listener, upstream) = listen();

@@ -20,11 +20,26 @@ fn is_hits(sample: &Sample<'_>, percent: usize, least: usize) -> bool {
     sample.mostly(percent, least, hit) && !sample.mostly(40, 3, is_diagnostic) || is_headed(sample, least)
 }
 
-/// The heading style: a path alone on its line, and below it numbers with text.
+/// The heading style: a path alone on its line, and below it numbers with text, going up.
 fn is_headed(sample: &Sample<'_>, least: usize) -> bool {
-    let numbered = sample.count(|line| matches!(coordinate(line), Some(Coordinate::Bare { .. })));
-    let headings = sample.count(is_path);
-    numbered >= least && headings >= 1 && (numbered + headings) * 10 >= sample.filled().count() * 8
+    let (mut numbered, mut headings, mut steps, mut up) = (0, 0, 0, 0);
+    let mut last: Option<usize> = None;
+    for line in sample.filled() {
+        if let Some(Coordinate::Bare { number, .. }) = coordinate(line) {
+            numbered += 1;
+            let number = number.parse().ok();
+            if let (Some(last), Some(number)) = (last, number) {
+                steps += 1;
+                up += usize::from(number > last);
+            }
+            last = number;
+        } else if is_path(line) {
+            headings += 1;
+            last = None;
+        }
+    }
+    let all = sample.filled().count();
+    numbered >= least && headings >= 1 && (numbered + headings) * 10 >= all * 8 && up * 10 >= steps * 8
 }
 
 /// `a.c:1:2: error: ...`

@@ -63,13 +63,9 @@ fn encode_headers(text: &str) -> Option<String> {
             }
         } else if is_short_name(line) {
             return None;
-        } else if let Some(known) = names
-            .take_if(|known| is_old_name(line, known) && lines.get(at + 1).is_some_and(|next| is_new_name(next, known)))
-        {
-            // Written out again where the hunk starts, so there has to be one.
-            if !lines.get(at + 2).is_some_and(|next| is_hunk_header(next)) || known.path.is_empty() {
-                return None;
-            }
+        } else if names.as_ref().is_some_and(|known| known.are_named_by(&lines[at..])) {
+            // Written out again where the hunk starts.
+            names = None;
             at += 2;
             continue;
         } else if is_hunk_header(line) {
@@ -155,6 +151,11 @@ impl<'t> Names<'t> {
 
     fn old_line(&self) -> String {
         if self.created { "--- /dev/null".to_owned() } else { format!("--- a/{}", self.path) }
+    }
+
+    /// Whether these lines start with the names, right before a hunk. Where the hunks were left out, the names stand for themselves.
+    fn are_named_by(&self, lines: &[&str]) -> bool {
+        matches!(lines, [old, new, hunk, ..] if is_old_name(old, self) && is_new_name(new, self) && is_hunk_header(hunk))
     }
 
     fn new_line(&self) -> String {

@@ -52,7 +52,9 @@ impl Compressor for DiffCompressor {
             return exact();
         }
         let (body, omissions) = lines::omit(original, &keep, |line| lines[line]);
-        Some(Compressed::omitting(encode(&body, Changes::Verbatim).unwrap_or(body), original, omissions))
+        let body = encode(&body, Changes::Verbatim).unwrap_or(body);
+        let omitting = Compressed::omitting(body, original, omissions);
+        Some(exact().filter(|exact| exact.text.len() <= omitting.text.len()).unwrap_or(omitting))
     }
 }
 

@@ -100,7 +100,19 @@ pub fn compress_prose(
     ratio: Option<f32>,
     original: &Original<'_>,
 ) -> Option<Compressed> {
-    let scores = explain(text, query, ratio);
+    compress_passages(text, &[], query, ratio, original)
+}
+
+/// [`compress_prose`] for several texts that were put one behind the other: `passages` are the offsets of lines at which another one begins,
+/// in order. They share the budget, and what one says another need not say again.
+pub fn compress_passages(
+    text: &str,
+    passages: &[usize],
+    query: Option<&str>,
+    ratio: Option<f32>,
+    original: &Original<'_>,
+) -> Option<Compressed> {
+    let scores = explain_passages(text, passages, query, ratio);
     if scores.iter().all(|score| score.kept) {
         return None;
     }
@@ -110,7 +122,11 @@ pub fn compress_prose(
 
 /// What [`compress_prose`] does with each segment of the text. The segments follow each other and cover the text.
 pub fn explain(text: &str, query: Option<&str>, ratio: Option<f32>) -> Vec<SegmentScore> {
-    let segments = segment::cut(text);
+    explain_passages(text, &[], query, ratio)
+}
+
+fn explain_passages(text: &str, passages: &[usize], query: Option<&str>, ratio: Option<f32>) -> Vec<SegmentScore> {
+    let segments = segment::cut(text, passages);
     let whole = |reason| {
         let kept = |segment: &Segment| SegmentScore { range: segment.range.clone(), kept: true, reason, score: 0.0 };
         segments.iter().map(kept).collect()

@@ -28,12 +28,17 @@ pub(super) struct Segment {
 const MAX_SENTENCE_LINES: usize = 4;
 const MAX_SENTENCE_BYTES: usize = 600;
 
-/// The segments of `text`, in order.
-pub(super) fn cut(text: &str) -> Vec<Segment> {
+/// The segments of `text`, in order. At the offsets in `passages`, which ascend, another text begins: a listing left open before ends there.
+pub(super) fn cut(text: &str, passages: &[usize]) -> Vec<Segment> {
+    let mut passages = passages.iter().copied().peekable();
     let mut cutter = Cutter { text, segments: Vec::with_capacity(text.len() / 96 + 1), block: 0, paragraph: None };
     let mut fenced = false;
     let mut start = 0;
     for line in crate::lines::split(text) {
+        if passages.next_if_eq(&start).is_some() {
+            fenced = false;
+            cutter.next_block();
+        }
         let range = start..start + line.len();
         start = range.end;
         let trimmed = line.trim();
@@ -191,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pieces(text: &str) -> Vec<&str> {
-        cut(text).into_iter().map(|segment| text[segment.range].trim_end()).collect()
+        cut(text, &[]).into_iter().map(|segment| text[segment.range].trim_end()).collect()
     }
 
     #[test]
@@ -234,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn segments_cover_the_text(text in "[a-zA-Z .!?\n`#|。\"-]{0,200}") {
-            let segments = cut(&text);
+            let segments = cut(&text, &[]);
             prop_assert_eq!(segments.iter().map(|segment| &text[segment.range.clone()]).collect::<String>(), text);
         }
     }

@@ -6,23 +6,28 @@
 //! to the cache, or read at full price where nothing is written; text decided before stands in the prefix, so it would have been
 //! read from the cache when this request's prefix was, and been paid like new text when it was not.
 //!
+//! Where a value that its client changes was kept from moving the prefix, the direct request would have paid for everything behind it
+//! as for new text; what was read from the cache instead is the gain, and what is said about such values is charged.
+//!
 //! Counts of tokens taken out are ours, and estimates for models whose tokenizer is not public; the receipt names the tokenizer.
 
 mod prices;
+mod why;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use prices::{Price, Prices, PricesError};
+pub use why::{Cost, Why};
 
-use crate::{Receipt, Usage};
+use crate::{Aligned, Receipt, Usage, Volatile};
 
 /// Tokens of the retrieval tool's definition, rounded up over the dialects and tokenizers; a test counts them.
 const TOOL_TOKENS: u64 = 160;
 
 /// What one request, or many, cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Requests that were billed and whose model has a price.
     pub priced_requests: u64,
@@ -30,28 +35,71 @@ pub struct Account {
     pub cost: f64,
     /// Dollars that the same requests would have cost without Headroom.
     pub direct_cost: f64,
-    /// Dollars among `cost` for what only Headroom added: the tool's definition and the rounds that answered retrievals.
+    /// Dollars among `cost` for what only Headroom added: the tool's definition, the rounds that answered retrievals, what they found on later
+    /// requests, and what is said about values that change.
     pub overhead: f64,
+    /// Dollars among what was saved that were saved because values that change were kept from moving the prefix.
+    #[serde(default)]
+    pub aligned: f64,
 }
 
 impl Account {
     /// What one request cost; `None` when its model has no price or the provider did not say what it billed.
     pub fn of(receipt: &Receipt, prices: &Prices) -> Option<Self> {
-        let (usage, price) = (receipt.usage?, prices.of_model(&receipt.model)?);
+        Self::at(receipt, prices.of_model(&receipt.model)?)
+    }
+
+    /// The same at a price; `None` when the provider did not say what it billed.
+    fn at(receipt: &Receipt, price: &Price) -> Option<Self> {
+        let usage = receipt.usage?;
         let cost = price.of(&usage);
         let rounds = price.of(&receipt.retrieval_usage);
-        let classes = Classes::of(&first_round(&usage, &receipt.retrieval_usage), price);
+        let classes = Classes::of(&usage.less(&receipt.retrieval_usage), price);
         let definition = if receipt.tool_offered { TOOL_TOKENS as f64 * classes.before } else { 0.0 };
+        let kept = kept_in_cache(receipt, &usage);
+        // Behind a value that moves, the direct request would have paid for all text as for new.
+        let before = if kept > 0 { classes.new } else { classes.before };
         let taken_out: f64 = receipt
             .slots
             .iter()
             .map(|slot| {
                 let tokens = slot.tokens_before as f64 - slot.tokens_after as f64;
-                tokens * if slot.fresh { classes.new } else { classes.before }
+                tokens * if slot.fresh { classes.new } else { before }
             })
             .sum();
-        let overhead = rounds + definition;
-        Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out, overhead })
+        let Aligned { note_tokens, new_note_tokens, .. } = receipt.aligned;
+        let carried = (note_tokens + receipt.hidden_tokens) as f64 * classes.before;
+        let overhead = rounds + definition + carried + new_note_tokens as f64 * classes.new;
+        let aligned = kept as f64 * (classes.new - price.read / 1e6).max(0.0);
+        Some(Self { priced_requests: 1, cost, direct_cost: cost - overhead + taken_out + aligned, overhead, aligned })
+    }
+
+    /// Dollars lost by a request, whatever the tool's definition cost: that stays, whether or not anything more is shortened. Negative for what was
+    /// saved. Models without a price are counted at a typical one.
+    pub(crate) fn lost(receipt: &Receipt, prices: &Prices) -> Option<Self> {
+        let price = prices.of_model(&receipt.model).unwrap_or(&Price::TYPICAL);
+        let account = Self::at(receipt, price)?;
+        let first = receipt.usage?.less(&receipt.retrieval_usage);
+        let definition =
+            if receipt.tool_offered { TOOL_TOKENS as f64 * Classes::of(&first, price).before } else { 0.0 };
+        Some(Self { cost: account.cost - definition, ..account })
+    }
+
+    /// Dollars that the tokens of a receipt's [`Miss`](crate::Miss) cost over what reading them from the cache would have.
+    pub fn of_miss(receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        Some(receipt.miss.as_ref()?.tokens() as f64 * Self::anew(receipt, prices)?)
+    }
+
+    /// Dollars that a value which changes on every request costs on each: what stands behind it is paid for like new text.
+    pub fn of_volatile(value: &Volatile, receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        Some(value.tokens_behind as f64 * Self::anew(receipt, prices)?)
+    }
+
+    /// Dollars by which a token of this request costs more as new text than from the cache.
+    fn anew(receipt: &Receipt, prices: &Prices) -> Option<f64> {
+        let price = prices.of_model(&receipt.model)?;
+        let first = receipt.usage.unwrap_or_default().less(&receipt.retrieval_usage);
+        Some((Classes::of(&first, price).new - price.read / 1e6).max(0.0))
     }
 
     /// Dollars saved; negative when Headroom cost money.
@@ -69,7 +117,18 @@ impl Account {
         self.cost += other.cost;
         self.direct_cost += other.direct_cost;
         self.overhead += other.overhead;
+        self.aligned += other.aligned;
     }
+}
+
+/// Tokens read from the cache that the direct request would have missed: those behind the first value that its client changed.
+fn kept_in_cache(receipt: &Receipt, usage: &Usage) -> u64 {
+    if receipt.aligned.values == 0 && !receipt.aligned.tools {
+        return 0;
+    }
+    let first = usage.less(&receipt.retrieval_usage);
+    let behind = receipt.drift.volatile.iter().filter(|value| !value.place.starts_with("message"));
+    behind.map(|value| value.tokens_behind).max().unwrap_or(0).min(first.cache_read_tokens)
 }
 
 /// Dollars for one token of the prompt, by where it stands.
@@ -94,17 +153,6 @@ impl Classes {
     }
 }
 
-/// What was billed before the first retrieval was answered.
-const fn first_round(all: &Usage, rounds: &Usage) -> Usage {
-    Usage {
-        input_tokens: all.input_tokens.saturating_sub(rounds.input_tokens),
-        cache_read_tokens: all.cache_read_tokens.saturating_sub(rounds.cache_read_tokens),
-        cache_write_tokens: all.cache_write_tokens.saturating_sub(rounds.cache_write_tokens),
-        cache_write_1h_tokens: all.cache_write_1h_tokens.saturating_sub(rounds.cache_write_1h_tokens),
-        output_tokens: all.output_tokens.saturating_sub(rounds.output_tokens),
-    }
-}
-
 /// Sums over requests. Token counts are per request: a result that ten requests carried counts ten times, as it is billed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sums {
@@ -118,6 +166,8 @@ pub struct Sums {
     pub retrievals: u64,
     /// Retrievals that found nothing.
     pub retrieval_misses: u64,
+    /// Conversations that are not shortened any further because that had cost more than it saved.
+    pub stop_losses: u64,
     /// Requests that the provider refused as they were changed and took as they came.
     pub originals_replayed: u64,
     /// Tokens billed.
@@ -137,12 +187,32 @@ impl Sums {
         self.retrievals += u64::from(receipt.retrievals);
         self.retrieval_misses += u64::from(receipt.retrieval_misses);
         self.originals_replayed += u64::from(receipt.replayed_original);
+        self.stop_losses += u64::from(receipt.stop_loss.is_some());
         if let Some(usage) = &receipt.usage {
             self.billed += *usage;
         }
         if let Some(account) = account {
             self.money.add(account);
         }
+    }
+}
+
+/// What was billed anew, or what values that change cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Waste {
+    /// Requests.
+    pub requests: u64,
+    /// Tokens that could have been read from the cache.
+    pub tokens: u64,
+    /// Dollars over what reading them would have cost, where the model has a price.
+    pub dollars: f64,
+}
+
+impl Waste {
+    fn add(&mut self, tokens: u64, dollars: Option<f64>) {
+        self.requests += 1;
+        self.tokens += tokens;
+        self.dollars += dollars.unwrap_or_default();
     }
 }
 
@@ -163,6 +233,10 @@ pub struct Ledger {
     pub by_compressor: BTreeMap<String, i64>,
     /// The same by the tool that the text came from.
     pub by_tool: BTreeMap<String, i64>,
+    /// What caches missed, by [cause](crate::Miss::cause).
+    pub misses: BTreeMap<String, Waste>,
+    /// What the first value that changes cost in each request, by place and kind: `instructions timestamp`.
+    pub volatile: BTreeMap<String, Waste>,
 }
 
 impl Ledger {
@@ -171,6 +245,7 @@ impl Ledger {
         let mut ledger = Self { prices_as_of: prices.as_of().to_owned(), ..Self::default() };
         for receipt in receipts {
             ledger.add(receipt, Account::of(receipt, prices).as_ref());
+            ledger.add_waste(receipt, prices);
         }
         ledger
     }
@@ -186,6 +261,23 @@ impl Ledger {
             let tokens = 0_i64.saturating_add_unsigned(slot.tokens_before).saturating_sub_unsigned(slot.tokens_after);
             *self.by_compressor.entry(slot.compressor.clone()).or_default() += tokens;
             *self.by_tool.entry(slot.tool.clone()).or_default() += tokens;
+        }
+    }
+
+    fn add_waste(&mut self, receipt: &Receipt, prices: &Prices) {
+        if let Some(miss) = &receipt.miss {
+            let dollars = Account::of_miss(receipt, prices);
+            self.misses.entry(miss.cause.clone()).or_default().add(miss.tokens(), dollars);
+        }
+        // Those behind the first one would only begin to cost once it is gone, and one that was aligned costs nothing.
+        let aligned = receipt.aligned.values > 0 || receipt.aligned.tools;
+        let paid = receipt.drift.volatile.iter().filter(|value| !aligned || value.place.starts_with("message"));
+        if let Some(first) = paid.max_by_key(|value| value.tokens_behind) {
+            // A message's number says nothing about other conversations, and names must stay few.
+            let place = first.place.split(' ').next().unwrap_or_default();
+            let name = format!("{place} {}", first.kind);
+            let dollars = Account::of_volatile(first, receipt, prices);
+            self.volatile.entry(name).or_default().add(first.tokens_behind, dollars);
         }
     }
 

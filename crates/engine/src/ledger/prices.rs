@@ -23,6 +23,9 @@ pub struct Price {
 }
 
 impl Price {
+    /// In proportion as most models are priced, for what only has to be compared: an uncached input token is a hundredth of a cent.
+    pub(crate) const TYPICAL: Self = Self { input: 100.0, read: 10.0, write: 125.0, write_1h: 200.0, output: 500.0 };
+
     /// Dollars for what was billed.
     pub fn of(&self, usage: &Usage) -> f64 {
         (self.input * usage.input_tokens as f64

@@ -84,6 +84,28 @@ fn the_tool_and_the_rounds_of_retrieval_are_charged_and_losses_are_negative() {
     about(ledger.losing_sessions()[0].1, -account.saved());
 }
 
+/// The direct request would have paid anew for everything behind the clock; what is said about it is charged.
+#[test]
+fn what_alignment_kept_in_the_cache_is_its_gain() {
+    let usage = Usage { cache_read_tokens: 8000, cache_write_tokens: 100, ..Usage::default() };
+    let mut receipt = receipt(usage, vec![]);
+    receipt.drift.volatile = vec![Volatile {
+        kind: "time".to_owned(),
+        place: "instructions".to_owned(),
+        tokens_behind: 7000,
+        ..Volatile::default()
+    }];
+    assert_eq!(Ledger::of([&receipt], &Prices::listed()).volatile["instructions time"].tokens, 7000);
+    about(account(&receipt).saved(), 0.0);
+    receipt.aligned = Aligned { values: 1, note_tokens: 40, new_note_tokens: 10, ..Aligned::default() };
+    receipt.hidden_tokens = 60;
+    let account = account(&receipt);
+    about(account.aligned, 7000.0 * 3.45 / 1e6);
+    about(account.overhead, (40.0 + 60.0) * 0.3 / 1e6 + 10.0 * 3.75 / 1e6);
+    about(account.saved(), account.aligned - account.overhead);
+    assert!(Ledger::of([&receipt], &Prices::listed()).volatile.is_empty());
+}
+
 #[test]
 fn models_without_a_price_are_counted_in_tokens_only() {
     let mut unknown = receipt(Usage { input_tokens: 10, ..Usage::default() }, vec![slot(true, 100, 40)]);

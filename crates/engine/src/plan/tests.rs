@@ -30,7 +30,7 @@ fn what_an_older_version_sent_is_sent_again() {
     let engine = Engine::new(Store::memory());
     let first = parse(Dialect::OpenAiChat, body(1));
     assert!(send(&engine, &first).is_some(), "the text is one that this version compresses");
-    let lineage = lineages(&first, &Kinds::DEFAULT).slots[1];
+    let lineage = lineages(&first, b"", &Kinds::DEFAULT).slots[1];
     // A store in which an older version decided to send the slot another way.
     let store = Store::memory();
     let mut batch = Batch::at(1);

@@ -16,7 +16,7 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
     name: "compress_file",
     title: "Read a file, compressed",
     description: "Reads a file in a shorter form: logs, JSON, tables, pages. Not for a file you are about to edit.",
-    schema: r#"{"type":"object","properties":{"path":{"type":"string"},"method":{"type":"string","description":"auto, lossless, or what it is: json, log, table, search, diff, html, command, prose"}},"required":["path"]}"#,
+    schema: r#"{"type":"object","properties":{"path":{"type":"string"},"method":{"type":"string","description":"auto, lossless, or what it is: json, log, table, search, diff, html, command, prose, code:python"},"focus":{"type":"string","description":"What you look for, in words or names"}},"required":["path"]}"#,
     run,
 };
 
@@ -24,13 +24,14 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
 struct Arguments {
     path: String,
     method: Option<String>,
+    focus: Option<String>,
 }
 
 fn run(workplace: &Workplace, given: Map<String, Value>) -> Result<Output, String> {
-    let Arguments { path, method } = arguments::read(given, &["path", "method"])?;
+    let Arguments { path, method, focus } = arguments::read(given, &["path", "method", "focus"])?;
     let (level, kind) = method_of(method.as_deref().unwrap_or("auto"))?;
     let text = read(workplace, &path)?;
-    let hints = Hints { path: Some(&path), kind, ..Hints::NONE };
+    let hints = Hints { path: Some(&path), kind, query: focus.as_deref(), ..Hints::NONE };
     shown::compressed(workplace, &text, hints, level)
 }
 

@@ -2,6 +2,7 @@
 
 mod compress_command_output;
 mod compress_file;
+mod compress_rag_chunks;
 mod retrieve_original_content;
 mod shown;
 
@@ -53,6 +54,9 @@ pub(crate) struct ToolSpec {
     pub(crate) run: fn(&Workplace, Map<String, Value>) -> Result<Output, String>,
 }
 
+/// The tool that reads originals back.
+pub(crate) const RETRIEVE: ToolSpec = retrieve_original_content::SPEC;
+
 /// Every tool, in the order that clients list them in.
 pub(crate) static TOOLS: &[ToolSpec] =
-    &[compress_file::SPEC, compress_command_output::SPEC, retrieve_original_content::SPEC];
+    &[compress_file::SPEC, compress_command_output::SPEC, compress_rag_chunks::SPEC, retrieve_original_content::SPEC];

@@ -11,23 +11,27 @@ const PAGE_BYTES: usize = 60_000;
 /// Compresses a text and writes it out, with one line in brackets before it that says what was done. What does not fit in one answer
 /// is kept, and the last line says how to go on.
 pub(super) fn compressed(workplace: &Workplace, text: &str, hints: Hints<'_>, level: Level) -> Result<Output, String> {
-    let Workplace { engine, scope, .. } = workplace;
-    let result = compress_text(text, hints, level, Some((engine, scope)));
-    let heading = heading(&result);
-    if result.text.len() <= PAGE_BYTES {
-        return Ok(Output { text: format!("{heading}\n{}", result.text), rest: None });
+    let result = compress_text(text, hints, level, Some((&workplace.engine, &workplace.scope)));
+    paged(workplace, &heading(&result), &result.text)
+}
+
+/// A heading and a text, of which what does not fit in one answer is kept.
+pub(super) fn paged(workplace: &Workplace, heading: &str, text: &str) -> Result<Output, String> {
+    if text.len() <= PAGE_BYTES {
+        return Ok(Output { text: format!("{heading}\n{text}"), rest: None });
     }
-    let handle = engine
-        .keep(scope, &result.text)
+    let handle = workplace
+        .engine
+        .keep(&workplace.scope, text)
         .map_err(|error| format!("This is too long for one answer, and the rest cannot be kept: {error}."))?;
-    let cut = &result.text[..result.text.floor_char_boundary(PAGE_BYTES)];
+    let cut = &text[..text.floor_char_boundary(PAGE_BYTES)];
     let page = cut.rfind('\n').filter(|end| *end > PAGE_BYTES / 2).map_or(cut, |end| &cut[..=end]);
-    let (shown, all) = (page.chars().count(), result.text.chars().count());
+    let (shown, all) = (page.chars().count(), text.chars().count());
     let more = format!("[{shown} of {all} characters; go on with content_id {handle}, offset {shown}]");
     let ended = if page.ends_with('\n') { "" } else { "\n" };
     Ok(Output {
         text: format!("{heading}\n{page}{ended}{more}"),
-        rest: Some(Rest { handle, bytes: result.text.len() as u64 }),
+        rest: Some(Rest { handle, bytes: text.len() as u64 }),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The proxy as its clients and its providers see it.
 
+mod align;
 mod common;
 mod faults;
 mod gemini;

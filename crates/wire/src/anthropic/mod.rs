@@ -30,6 +30,10 @@ impl Protocol for Anthropic {
         request::outline(document)
     }
 
+    fn instructions(&self, document: &Document) -> Option<Id> {
+        document.field(document.root()?, "system")
+    }
+
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
         exchange::identity(document, message)
     }

@@ -34,6 +34,14 @@ impl Protocol for Gemini {
         request::outline(document)
     }
 
+    fn instructions(&self, document: &Document) -> Option<Id> {
+        document.field(either(document, document.root()?, "systemInstruction", "system_instruction")?, "parts")
+    }
+
+    fn content(&self, document: &Document, message: Id) -> Option<Id> {
+        document.field(message, "parts")
+    }
+
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
         exchange::identity(document, message.node)
     }

@@ -30,6 +30,10 @@ impl Protocol for OpenAiChat {
         request::outline(document)
     }
 
+    fn instructions(&self, _: &Document) -> Option<Id> {
+        None
+    }
+
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
         exchange::identity(document, message)
     }

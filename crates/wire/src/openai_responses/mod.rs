@@ -37,6 +37,10 @@ impl Protocol for OpenAiResponses {
         request::outline(document)
     }
 
+    fn instructions(&self, document: &Document) -> Option<Id> {
+        document.field(document.root()?, "instructions")
+    }
+
     fn identity(&self, document: &Document, message: &Message) -> Option<Identity> {
         exchange::identity(document, message.node)
     }

@@ -25,6 +25,7 @@ pub(super) fn run(
     let edits = persist.keys.iter().map(|(path, tail, _)| Edit {
         path: path.iter().map(|name| (*name).to_owned()).collect(),
         value: Value::String(format!("http://{listen}{tail}")),
+        element: false,
     });
     let file = surroundings.file(&persist.file);
     let change = journal::plan(&file, persist.file.format, edits.collect());

@@ -5,7 +5,8 @@ use crate::commands::wrap::recipe::{
 };
 use crate::config_file::Format;
 
-const SETTINGS: FileAt =
+/// The user's settings: variables and hooks.
+pub(crate) const SETTINGS: FileAt =
     FileAt { root: Root::Home("CLAUDE_CONFIG_DIR", ".claude"), names: &["settings.json"], format: Format::Json };
 const URL: &[&str] = &["env", "ANTHROPIC_BASE_URL"];
 

@@ -2,7 +2,7 @@
 
 mod aider;
 mod any;
-mod claude;
+pub(crate) mod claude;
 mod cline;
 mod codex;
 mod continue_dev;

@@ -1,0 +1,227 @@
+//! `headroom hook`: what an agent's own tools return, shorter, without a proxy.
+//!
+//! The hook stands behind the tool, not before it. A hook that rewrites the command changes what the user's permission rules see: Claude Code
+//! matches them against the rewritten command, so that allowed commands ask and denied ones only ask
+//! (github.com/anthropics/claude-code, issue 65393). Behind the tool there is nothing to decide any more: the command has run as
+//! it was written, with its pipes, redirections and exit code, and only what the model reads changes.
+
+use std::io::Read;
+
+use headroom::{Engine, ToolCall, compress_tool_result};
+use headroom_store::Scope;
+use serde_json::{Map, Value, json};
+
+use super::wrap::agents::claude::SETTINGS;
+use super::wrap::{known, persist, surroundings};
+use crate::args::HookAction;
+use crate::config_file::journal::{self, Edit};
+use crate::error::CliError;
+use crate::out;
+
+/// The tools whose results are looked at, as Claude Code matches their names.
+const MATCHER: &str = "Bash|Grep|mcp__.*";
+
+/// Seconds after which the agent goes on without an answer.
+const PATIENCE: u32 = 10;
+
+/// An event of more bytes is left alone: no agent shows that much.
+const LONGEST_BYTES: u64 = 64 << 20;
+
+pub(crate) fn run(action: HookAction, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+    match action {
+        HookAction::Install { agent, yes } => install(&agent, yes),
+        HookAction::Uninstall { agent } => {
+            has_hooks(&agent)?;
+            persist::undo(known(&agent)?, "hook")
+        }
+        HookAction::PostToolUse => answer(open),
+    }
+}
+
+/// Whether an agent has a hook that may replace what a tool returned.
+fn has_hooks(agent: &str) -> Result<(), CliError> {
+    let recipe = known(agent)?;
+    if recipe.name == "claude" {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{0} has no hook that may replace what a tool returned; use `headroom wrap {0}`, or see `headroom wrap --list`",
+        recipe.name
+    )))
+}
+
+fn install(agent: &str, yes: bool) -> Result<(), CliError> {
+    has_hooks(agent)?;
+    let recipe = known(agent)?;
+    // The whole path: agents started by an editor or a service have another PATH.
+    let program = std::env::current_exe().map_err(CliError::while_doing("cannot find this program"))?;
+    let command = format!("{} hook post-tool-use", super::run::quoted(&program.to_string_lossy()));
+    let hook = json!({"type": "command", "command": command, "timeout": PATIENCE});
+    let edit = Edit {
+        path: vec!["hooks".to_owned(), "PostToolUse".to_owned()],
+        value: json!({"matcher": MATCHER, "hooks": [hook]}),
+        element: true,
+    };
+    let change = journal::plan(&surroundings()?.file(&SETTINGS), SETTINGS.format, vec![edit]);
+    let change = change.map_err(|error| CliError::Failed(error.to_string()))?;
+    persist::make(change, &format!("{}.hook", recipe.name), yes)
+}
+
+/// Reads an event and answers it. Whatever is wrong, the answer is none and the agent goes on with what the tool returned.
+fn answer(open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+    let mut event = Vec::new();
+    if std::io::stdin().lock().take(LONGEST_BYTES).read_to_end(&mut event).is_err() {
+        return Ok(());
+    }
+    let engine = match open() {
+        Ok(engine) => engine,
+        Err(error) => {
+            tracing::warn!(%error, "the output is left as it is");
+            return Ok(());
+        }
+    };
+    match replacement(&event, &engine) {
+        Some(answer) => out::json(&answer),
+        None => Ok(()),
+    }
+}
+
+/// The answer to an event; `None` leaves the tool's result as it is.
+fn replacement(event: &[u8], engine: &Engine) -> Option<Value> {
+    let event: Map<String, Value> = serde_json::from_slice(event).ok()?;
+    if event.get("hook_event_name")?.as_str()? != "PostToolUse" {
+        return None;
+    }
+    let tool = event.get("tool_name")?.as_str()?;
+    let arguments = event.get("tool_input").map(Value::to_string);
+    let call = ToolCall { tool, arguments: arguments.as_deref(), ..ToolCall::default() };
+    let mut response = event.get("tool_response")?.clone();
+    let mut changed = false;
+    for text in texts(tool, &mut response) {
+        let scope = Scope::default();
+        let shorter = compress_tool_result(&call, text, Some((engine, &scope)));
+        if shorter.tokens_after >= shorter.tokens_before {
+            continue;
+        }
+        *text = match shorter.handle {
+            Some(handle) => format!("{}\n{}", shorter.text.trim_end_matches('\n'), super::run::how_to_read(handle)),
+            None => shorter.text,
+        };
+        changed = true;
+    }
+    // The replacement has the shape that the tool gave, or Claude Code refuses it.
+    changed.then(|| json!({"hookSpecificOutput": {"hookEventName": "PostToolUse", "updatedToolOutput": response}}))
+}
+
+/// The texts of a tool's result that the model reads.
+fn texts<'r>(tool: &str, response: &'r mut Value) -> Vec<&'r mut String> {
+    match response {
+        // What is kept in a file of the agent's is shown from there, in part, whatever this says.
+        Value::Object(fields) if fields.get("persistedOutputPath").is_some_and(|path| !path.is_null()) => Vec::new(),
+        Value::Object(fields) => {
+            let names: &[&str] = match tool {
+                "Bash" => &["stdout", "stderr"],
+                "Grep" => &["content"],
+                _ => &[],
+            };
+            let is_ours = |name: &str| names.contains(&name);
+            let strings = fields.iter_mut().filter(|(name, _)| is_ours(name));
+            strings.filter_map(|(_, value)| string(value)).collect()
+        }
+        // What MCP servers return is a list of blocks.
+        Value::Array(blocks) => {
+            let texts = blocks.iter_mut().filter(|block| block["type"] == "text");
+            texts.filter_map(|block| string(block.get_mut("text")?)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn string(value: &mut Value) -> Option<&mut String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headroom_store::Store;
+
+    use super::*;
+
+    fn log() -> String {
+        (0..400)
+            .map(|n| {
+                format!(
+                    "2026-01-05T10:{:02}:{:02}Z INFO worker-{} handled request {n} in {} ms\n",
+                    n / 60 % 60,
+                    n % 60,
+                    n % 7,
+                    n % 93
+                )
+            })
+            .collect()
+    }
+
+    fn event(tool: &str, input: &Value, response: &Value) -> Vec<u8> {
+        let event = json!({"session_id": "s", "hook_event_name": "PostToolUse", "tool_name": tool, "tool_input": input, "tool_response": response});
+        event.to_string().into_bytes()
+    }
+
+    fn updated(tool: &str, input: &Value, response: &Value) -> Option<Value> {
+        let engine = Engine::new(Store::memory());
+        let answer = replacement(&event(tool, input, response), &engine)?;
+        assert_eq!(answer["hookSpecificOutput"]["hookEventName"], "PostToolUse");
+        // Nothing but the output is spoken of: no decision, no message.
+        assert_eq!(answer.as_object().unwrap().len(), 1);
+        assert_eq!(answer["hookSpecificOutput"].as_object().unwrap().len(), 2);
+        Some(answer["hookSpecificOutput"]["updatedToolOutput"].clone())
+    }
+
+    /// T074, T096: a command has run as it was written before the hook sees anything, under whatever rules; its result keeps its shape.
+    #[test]
+    fn the_output_of_a_command_is_shorter_in_the_same_shape() {
+        let response =
+            json!({"stdout": log(), "stderr": "", "interrupted": false, "isImage": false, "noOutputExpected": false});
+        for command in ["journalctl -u x", "git push --force && journalctl | head -825", "diff a b && deploy"] {
+            let updated = updated("Bash", &json!({"command": command}), &response).unwrap();
+            let stdout = updated["stdout"].as_str().unwrap();
+            assert!(stdout.len() * 4 < log().len() && stdout.contains("headroom get hr_"), "{stdout}");
+            let mut same = updated.clone();
+            same["stdout"] = response["stdout"].clone();
+            assert_eq!(same, response);
+        }
+    }
+
+    #[test]
+    fn blocks_of_mcp_servers_are_shortened_one_by_one() {
+        let response = json!([{"type": "text", "text": log()}, {"type": "image", "data": "AA=="}, {"type": "text", "text": "short"}]);
+        let updated = updated("mcp__logs__read_latest", &json!({}), &response).unwrap();
+        assert!(updated[0]["text"].as_str().unwrap().len() * 4 < log().len());
+        assert_eq!((&updated[1], &updated[2]), (&response[1], &response[2]));
+    }
+
+    /// T075: where anything is odd, nothing is said, and the agent keeps what the tool returned.
+    #[test]
+    fn what_is_not_understood_stays() {
+        let engine = Engine::new(Store::memory());
+        for odd in ["", "{", "[]", "{\"hook_event_name\":\"PreToolUse\"}", "{\"hook_event_name\":7}"] {
+            assert_eq!(replacement(odd.as_bytes(), &engine), None, "{odd}");
+        }
+        let bash = json!({"command": "x"});
+        for response in [
+            json!(null),
+            json!("text"),
+            json!({"stdout": 7}),
+            json!({"stdout": "short"}),
+            json!({"stdout": log(), "persistedOutputPath": "/tmp/x"}),
+        ] {
+            assert_eq!(updated("Bash", &bash, &response), None, "{response}");
+        }
+        // A file that is read may be edited.
+        let code: String = (0..200).map(|n| format!("    value_{n} = compute({n})\n")).collect();
+        assert_eq!(updated("Bash", &json!({"command": "cat a.py"}), &json!({"stdout": code, "stderr": ""})), None);
+        assert_eq!(updated("Read", &json!({"file_path": "a.log"}), &json!({"stdout": log()})), None);
+    }
+}

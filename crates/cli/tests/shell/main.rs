@@ -1,0 +1,240 @@
+//! Doors that need no proxy, with the real command: `run`, `hook` and `mcp wrap`.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A home directory of a user's, and the command in it.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn headroom(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+        command.args(arguments).env_clear().env("HOME", self.path()).env("PATH", std::env::var_os("PATH").unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.headroom(arguments).output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A log of 400 lines, one of which is no routine, as a shell prints it.
+const LOG: &str = r#"n=0; while [ $n -lt 400 ]; do echo "2026-01-05T10:00:00Z INFO worker-$((n % 7)) handled request $((n * 7919)) in $((n % 93)) ms"; [ $n -eq 200 ] && echo "2026-01-05T10:00:00Z ERROR disk /dev/sdb1 failed: I/O error 5"; n=$((n + 1)); done"#;
+
+fn handle(text: &str) -> &str {
+    let handle = &text[text.rfind("hr_").unwrap()..];
+    &handle[..handle.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap()]
+}
+
+#[test]
+fn output_is_shorter_and_read_back_and_the_exit_code_is_the_commands() {
+    let home = Home::new();
+    let script = format!("{LOG}; echo done >&2; exit 3");
+    let plain = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let short = home.run(&["run", "--always", "--", "sh", "-c", &script]);
+    assert_eq!(short.status.code(), Some(3));
+    let shown = text(&short.stdout);
+    assert!(shown.len() * 4 < plain.stdout.len() && shown.contains("/dev/sdb1 failed: I/O error 5"), "{shown}");
+    // Its own pipe, so the command's own.
+    assert_eq!(text(&short.stderr), "done\n");
+    assert!(shown.ends_with("--lines A-B, or --pattern RE, prints it]\n"), "{shown}");
+    assert_eq!(home.run(&["get", handle(shown)]).stdout, plain.stdout);
+}
+
+/// T074
+#[test]
+fn what_goes_into_a_pipe_or_a_file_passes_byte_for_byte() {
+    let home = Home::new();
+    let script = format!("{LOG}; printf '\\377\\000'; exit 4");
+    let plain = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let piped = home.run(&["run", "--", "sh", "-c", &script]);
+    assert!(piped.status.code() == Some(4) && piped.stdout == plain.stdout);
+    // Bytes that are no text pass in any case.
+    let always = home.run(&["run", "--always", "--", "sh", "-c", &script]);
+    assert!(always.status.code() == Some(4) && always.stdout == plain.stdout);
+}
+
+/// T075
+#[test]
+fn whatever_fails_the_output_is_there() {
+    let home = Home::new();
+    // The store cannot be opened.
+    let mut command = home.headroom(&["run", "--always", "--", "sh", "-c", LOG]);
+    let output = command.env("HEADROOM_STORE", "/dev/null/nowhere.db").output().unwrap();
+    let plain = Command::new("sh").args(["-c", LOG]).output().unwrap();
+    assert!(output.status.success() && output.stdout == plain.stdout, "{}", text(&output.stderr));
+    let missing = home.run(&["run", "--always", "--", "no-such-command-anywhere"]);
+    assert_eq!(missing.status.code(), Some(127));
+    assert!(text(&missing.stderr).contains("cannot run no-such-command-anywhere"));
+    let silent = home.run(&["run", "--always", "--", "true"]);
+    assert!(silent.status.success() && silent.stdout.is_empty());
+}
+
+#[test]
+fn signals_reach_the_command_and_tell_how_it_ended() {
+    let home = Home::new();
+    assert_eq!(home.run(&["run", "--always", "--", "sh", "-c", "kill -TERM $$"]).status.code(), Some(128 + 15));
+    let script = "trap 'echo got it; exit 7' TERM; echo ready >&2; while :; do sleep 0.05; done";
+    let mut child = home.headroom(&["run", "--always", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(7), "got it\n"));
+}
+
+/// T096: the hook stands behind the command, so that no rule about commands ever sees it.
+#[test]
+fn the_hook_is_entered_answers_and_is_taken_back() {
+    let home = Home::new();
+    let settings = home.path().join(".claude/settings.json");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let before = "{\n  // mine\n  \"permissions\": {\"deny\": [\"Bash(git push --force:*)\"]},\n  \"hooks\": {\n    \"PostToolUse\": [{\"matcher\": \"Edit\", \"hooks\": []}]\n  }\n}\n";
+    std::fs::write(&settings, before).unwrap();
+    let installed = home.run(&["hook", "install", "claude", "--yes"]);
+    assert!(installed.status.success(), "{}", text(&installed.stderr));
+    let after = std::fs::read_to_string(&settings).unwrap();
+    assert!(after.contains("// mine") && !after.contains("PreToolUse") && !after.contains("permissionDecision"));
+    let after: Value = serde_json::from_str(&after.replace("// mine", "")).unwrap();
+    assert_eq!(after["permissions"]["deny"][0], "Bash(git push --force:*)");
+    assert_eq!(after["hooks"]["PostToolUse"][0]["matcher"], "Edit");
+    let entry = &after["hooks"]["PostToolUse"][1];
+    assert_eq!(entry["matcher"], "Bash|Grep|mcp__.*");
+
+    let output = Command::new("sh").args(["-c", LOG]).output().unwrap();
+    let event = json!({
+        "hook_event_name": "PostToolUse", "tool_name": "Bash", "tool_input": {"command": "journalctl"},
+        "tool_response": {"stdout": text(&output.stdout), "stderr": "", "interrupted": false, "isImage": false},
+    });
+    // As the agent runs it: through a shell.
+    let mut hook = Command::new("sh");
+    hook.args(["-c", entry["hooks"][0]["command"].as_str().unwrap()]).env("HOME", home.path());
+    let mut hook = hook.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    hook.stdin.take().unwrap().write_all(event.to_string().as_bytes()).unwrap();
+    let answer = hook.wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let shown = answer["hookSpecificOutput"]["updatedToolOutput"]["stdout"].as_str().unwrap();
+    assert!(shown.len() * 4 < output.stdout.len() && shown.contains("/dev/sdb1 failed"), "{shown}");
+    assert_eq!(home.run(&["get", handle(shown)]).stdout, output.stdout);
+
+    assert!(home.run(&["hook", "uninstall", "claude"]).status.success());
+    assert_eq!(std::fs::read_to_string(&settings).unwrap(), before);
+    let none = home.run(&["hook", "install", "codex", "--yes"]);
+    assert!(none.status.code() == Some(2) && text(&none.stderr).contains("headroom wrap codex"));
+}
+
+/// What an agent kept is played to the figures of the conversation that it was written from.
+#[test]
+fn an_audit_agrees_with_a_replay_and_changes_nothing() {
+    let home = Home::new();
+    let log = Command::new("sh").args(["-c", LOG]).output().unwrap();
+    let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": "journalctl"}});
+    let result = |id: &str| json!([{"type": "tool_result", "tool_use_id": id, "content": text(&log.stdout)}]);
+    let messages = [
+        json!({"role": "user", "content": "What failed?"}),
+        json!({"role": "assistant", "content": [call("a")]}),
+        json!({"role": "user", "content": result("a")}),
+        json!({"role": "assistant", "content": [call("b")]}),
+        json!({"role": "user", "content": result("b")}),
+        json!({"role": "assistant", "content": [{"type": "text", "text": "The disk."}]}),
+    ];
+    let line = |(at, message): (usize, &Value)| {
+        let mut message = message.clone();
+        message["id"] = json!(at.to_string());
+        message["model"] = json!("claude-sonnet-4-5");
+        format!("{}\n", json!({"type": message["role"], "cwd": "/repo", "message": message}))
+    };
+    let transcript: String = messages.iter().enumerate().map(line).collect();
+    let file = home.path().join(".claude/projects/repo/one.jsonl");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, &transcript).unwrap();
+    let tools = json!([{"name": "Bash", "input_schema": {"type": "object"}}]);
+    let session = json!({"id": "one", "dialect": "anthropic", "tools": tools, "messages": messages});
+    std::fs::write(home.path().join("one.jsonl"), session.to_string()).unwrap();
+
+    let audit: Value = serde_json::from_slice(&home.run(&["audit", "--json"]).stdout).unwrap();
+    let played = home.run(&["replay", "--json", home.path().join("one.jsonl").to_str().unwrap()]);
+    let played: Value = serde_json::from_slice(&played.stdout).unwrap();
+    let project = &audit["projects"][0];
+    assert_eq!((&project["agent"], &project["project"]), (&json!("claude"), &json!("/repo")));
+    for key in ["tokens_direct", "tokens_ours", "turns", "net", "dearer"] {
+        assert_eq!(project[key], played["total"][key], "{key}");
+    }
+    assert!(project["tokens_ours"].as_u64() < project["tokens_direct"].as_u64());
+    assert_eq!(project["waste"]["repeated"], 1);
+    assert!(text(&home.run(&["audit", "claude"]).stdout).contains("were the same as before"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), transcript);
+    let unknown = home.run(&["audit", "cursor"]);
+    assert!(unknown.status.code() == Some(2) && text(&unknown.stderr).contains("known: claude, codex, gemini"));
+}
+
+/// A conversation with a wrapped server that is a shell script.
+struct Client {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Client {
+    fn ask(&mut self, request: &Value) -> String {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{request}").unwrap();
+        self.lines.next().unwrap().unwrap()
+    }
+}
+
+#[test]
+fn a_wrapped_server_says_less_and_ends_as_it_does() {
+    let home = Home::new();
+    let rows: Vec<_> =
+        (0..300).map(|n| json!({"id": n, "state": "running", "zone": "eu-1", "load": n * 7 % 13})).collect();
+    let rows = Value::Array(rows).to_string();
+    let answers = [
+        json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "list", "inputSchema": {"type": "object"}}]}}),
+        json!({"jsonrpc": "2.0", "id": 2, "result": {"content": [{"type": "text", "text": rows}]}}),
+    ];
+    let file = home.path().join("answers");
+    std::fs::write(&file, format!("{}\n{}\n", answers[0], answers[1])).unwrap();
+    let script = format!(
+        "exec 3<{}; while read -r asked; do read -r line <&3 && printf '%s\\n' \"$line\"; done; exit 5",
+        file.display()
+    );
+    let mut child = home.headroom(&["mcp", "wrap", "--", "sh", "-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut client = Client { child, lines };
+    let tools = client.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    assert!(tools.contains("\"name\":\"list\"") && tools.contains("\"name\":\"retrieve_original_content\""), "{tools}");
+    let list = client.ask(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list"}}));
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let shown = list["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(shown.len() * 2 < rows.len(), "{shown}");
+    if shown.contains("hr_") {
+        let call = json!({"name": "retrieve_original_content", "arguments": {"content_id": handle(shown), "pattern": "\"id\":123"}});
+        let read = client.ask(&json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": call}));
+        assert!(read.contains("123") && read.contains("\"id\":3"), "{read}");
+    }
+    drop(client.child.stdin.take());
+    let start = Instant::now();
+    assert_eq!(client.child.wait().unwrap().code(), Some(5));
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let missing = home.run(&["mcp", "wrap", "--", "no-such-server-anywhere"]);
+    assert!(!missing.status.success() && text(&missing.stderr).contains("cannot start no-such-server-anywhere"));
+}
