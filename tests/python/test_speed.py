@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -26,17 +27,32 @@ class Speed(unittest.TestCase):
         print(f"\ncompress at {len(TEXT)} bytes: {rust:.0f} us from Rust, {python:.0f} us from Python: {python - rust:+.1f} us")
         self.assertLess(python - rust, 20)
 
-    def test_threads_hinder_each_other_no_more_than_processes_do(self):
-        """Two threads do twice the work of one (1.8 times at least) where two processors are free. On a shared machine that says more about the
-        others, so here threads are compared with processes, which share nothing."""
+    def test_the_interpreter_goes_on_while_a_text_is_compressed(self):
+        text = json.dumps([{"id": n, "state": "running", "zone": f"eu-{n % 7}", "load": n * 37 % 100} for n in range(100_000)])
+        worker = threading.Thread(target=compress, args=(text,))
+        begun = time.perf_counter()
+        worker.start()
+        ticks = 0
+        while worker.is_alive():
+            time.sleep(0.001)
+            ticks += 1
+        print(f"\n{ticks} ticks in the {time.perf_counter() - begun:.2f} s that {len(text)} bytes take")
+        # With the lock held there would be one, when all is over.
+        self.assertGreater(ticks, 5)
+
+    def test_threads_run_side_by_side(self):
+        """Two threads do at least 1.8 times the work of one where two processors are free. Whether they are is told by processes, which share
+        nothing: on a busy machine there is nothing to be seen."""
         alone, threads, processes = [], [], []
         for _ in range(5):
             alone.append(seconds("1"))
             threads.append(seconds("2"))
             processes.append(seconds("1", "1"))
-        alone, threads, processes = min(alone), min(threads), min(processes)
-        print(f"\ntwo threads do {2 * alone / threads:.2f} times the work of one, two processes {2 * alone / processes:.2f} times")
-        self.assertLess(threads, processes * 1.35)
+        by_threads, by_processes = (2 * min(alone) / min(times) for times in (threads, processes))
+        print(f"\ntwo threads do {by_threads:.2f} times the work of one, two processes {by_processes:.2f} times")
+        if by_processes < 1.7:
+            self.skipTest("two processors are not free")
+        self.assertGreater(by_threads, by_processes * 0.75)
 
 
 WORKER = """
