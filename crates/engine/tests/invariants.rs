@@ -395,7 +395,7 @@ fn told(conversation: &Conversation, clock: &str) -> Conversation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(70))]
 
     /// Invariants 1, 3 and 4 with CacheAligner: from the moment that a clock in the instructions is sent as it was first seen, nothing before
     /// the newest turn moves any more, across restarts and with two processes on one store, and each request says what time it is.
