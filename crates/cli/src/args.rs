@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Say how a request, or the text of a handle, was treated and why
     Explain(ExplainArgs),
+    /// Ask the running proxy whether it serves: exit code 0 if it does
+    Healthcheck(HealthcheckArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
     /// Play a bundled session through the real proxy and a scripted provider; needs no key
@@ -340,6 +342,13 @@ pub(crate) struct ExplainArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// Whether the store can be written too; without one requests pass, unchanged
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 #[derive(Debug, Args)]
