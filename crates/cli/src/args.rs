@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Say why one request was sent as it was: each decision, what its client changed, what the cache missed, and what that cost
     Why(WhyArgs),
+    /// Ask the running proxy whether it serves: exit code 0 if it does
+    Healthcheck(HealthcheckArgs),
     /// Check the installation and say what to do next
     Doctor(JsonArgs),
     /// Play a session without any key: a recorded one through the real proxy, or `debugging`, fifty requests about a log of 200 KB
@@ -430,6 +432,13 @@ pub(crate) struct WhyArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// Whether the store can be written too; without one requests pass, unchanged
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 #[derive(Debug, Args)]

@@ -78,6 +78,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Stats(args) => commands::stats::run(&args, &engine()?, &settings),
         Command::Explain(args) => commands::explain::run(&args, &engine()?, &settings.scope()),
         Command::Why(args) => commands::why::run(&args, engine, &settings),
+        Command::Healthcheck(args) => commands::healthcheck::run(&args, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Config(_) => Ok(()),

@@ -118,6 +118,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         about: "Secret that clients must send in x-headroom-token; required when listening beyond loopback",
     },
     OptionSpec {
+        key: "allowed-hosts",
+        variable: "HEADROOM_ALLOWED_HOSTS",
+        default: "",
+        about: "Names beside localhost under which clients may address the proxy, without port, separated by commas",
+    },
+    OptionSpec {
         key: "prices",
         variable: "HEADROOM_PRICES",
         default: "",
@@ -228,6 +234,7 @@ impl Said {
             openai_upstream: reader.url("openai-upstream"),
             gemini_upstream: reader.url("gemini-upstream"),
             token: reader.text("token"),
+            allowed_hosts: reader.list("allowed-hosts"),
             prices: reader.text("prices"),
             log: reader.text("log").unwrap_or_default(),
         };
@@ -244,6 +251,7 @@ pub(crate) struct Settings {
     pub(crate) tenant: String,
     pub(crate) project: String,
     pub(crate) store_budget: u64,
+    pub(crate) allowed_hosts: Vec<String>,
     /// File with own prices.
     pub(crate) prices: Option<String>,
     pub(crate) policy: Policy,
@@ -272,6 +280,11 @@ impl Reader<'_> {
     fn text(&self, key: &str) -> Option<String> {
         let (value, _) = self.said.values.get(key)?;
         (!value.is_empty()).then(|| value.clone())
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        let text = self.text(key).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, key: &str) -> Option<T> {

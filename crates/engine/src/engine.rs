@@ -540,9 +540,9 @@ impl Engine {
         self.close_all(scope, std::slice::from_ref(receipt));
     }
 
-    /// Files several receipts in one write.
-    pub fn close_all(&self, scope: &Scope, receipts: &[Receipt]) {
-        let Some(last) = receipts.last() else { return };
+    /// Files several receipts in one write; says whether they are filed.
+    pub fn close_all(&self, scope: &Scope, receipts: &[Receipt]) -> bool {
+        let Some(last) = receipts.last() else { return true };
         let mut batch = Batch::at(last.at_ms);
         for receipt in receipts {
             if let Some(stop) = &receipt.stop_loss {
@@ -552,9 +552,11 @@ impl Engine {
                 batch.receipt(StoredReceipt { id: receipt.id.clone(), at_ms: receipt.at_ms, document });
             }
         }
-        if let Err(error) = self.store().write(scope, batch) {
-            tracing::warn!(%error, count = receipts.len(), "receipts could not be kept");
+        let filed = self.store().write(scope, batch);
+        if let Err(error) = &filed {
+            tracing::debug!(%error, count = receipts.len(), "receipts could not be kept");
         }
+        filed.is_ok()
     }
 
     /// Receipts at or after a time, oldest first. Documents that this version cannot read are left out.

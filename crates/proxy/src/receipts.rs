@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use headroom::{Engine, Receipt};
 use headroom_store::Scope;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 
@@ -21,30 +23,81 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Decisions in the receipts kept in memory, so that one can be asked for as soon as its answer has ended, and also when no store can be
 /// read. One takes about 400 bytes; a receipt counts as one more.
 const RECENT: usize = 8192;
+/// How long a store that is away is left alone before it is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Receipts that are not filed yet.
+struct Held {
+    receipts: Vec<Receipt>,
+    /// Whether the store did not take the last ones.
+    away: bool,
+}
+
+impl Held {
+    /// Files what is held. What the store cannot take stays, the latest of it as far as there is room; the rest is counted as dropped.
+    fn file(&mut self, engine: &Engine, scope: &Scope, metrics: &Metrics) {
+        let filed = engine.close_all(scope, &self.receipts);
+        if !filed && !self.away {
+            tracing::warn!("receipts cannot be filed; they are held until the store takes them again");
+        }
+        self.away = !filed;
+        if filed {
+            self.receipts.clear();
+            return;
+        }
+        let too_many = self.receipts.len().saturating_sub(QUEUE);
+        self.receipts.drain(..too_many);
+        (0..too_many).for_each(|_| Metrics::count(&metrics.receipts_dropped));
+    }
+}
 
 /// The way to the writer. When the last one is gone and the queue is empty, the writer ends.
 #[derive(Clone)]
 pub(crate) struct Receipts {
     queue: mpsc::Sender<Receipt>,
     metrics: Arc<Metrics>,
-    recent: Arc<Mutex<VecDeque<Receipt>>>,
+    recent: Arc<Mutex<Recent>>,
+}
+
+/// The last receipts.
+#[derive(Default)]
+struct Recent {
+    receipts: VecDeque<Receipt>,
+    /// What they count against [`RECENT`].
+    decisions: usize,
 }
 
 impl Receipts {
     /// Starts the writer.
     pub(crate) fn start(engine: Engine, scope: Scope, metrics: Arc<Metrics>) -> (Self, JoinHandle<()>) {
         let (queue, mut waiting) = mpsc::channel::<Receipt>(QUEUE);
+        let (runtime, counts) = (Handle::current(), Arc::clone(&metrics));
         let writer = tokio::task::spawn_blocking(move || {
-            while let Some(receipt) = waiting.blocking_recv() {
-                let mut receipts = vec![receipt];
+            // What a store that is away could not take yet.
+            let mut held = Held { receipts: Vec::new(), away: false };
+            loop {
+                let next = match held.receipts.is_empty() {
+                    true => waiting.blocking_recv(),
+                    false => match runtime.block_on(async { timeout(AGAIN, waiting.recv()).await }) {
+                        Ok(next) => next,
+                        Err(_) => {
+                            held.file(&engine, &scope, &counts);
+                            continue;
+                        }
+                    },
+                };
+                let Some(receipt) = next else { break };
+                held.receipts.push(receipt);
                 if !waiting.is_closed() {
                     std::thread::sleep(GATHER);
                 }
                 while let Ok(receipt) = waiting.try_recv() {
-                    receipts.push(receipt);
+                    held.receipts.push(receipt);
                 }
-                engine.close_all(&scope, &receipts);
+                held.file(&engine, &scope, &counts);
             }
+            // The last chance.
+            held.file(&engine, &scope, &counts);
         });
         (Self { queue, metrics, recent: Arc::default() }, writer)
     }
@@ -60,19 +113,19 @@ impl Receipts {
 
     fn keep(&self, receipt: &Receipt) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.push_back(receipt.clone());
-        let mut decisions: usize = recent.iter().map(|receipt| receipt.slots.len() + 1).sum();
-        while decisions > RECENT
-            && let Some(oldest) = recent.pop_front()
+        recent.decisions += receipt.slots.len() + 1;
+        recent.receipts.push_back(receipt.clone());
+        while recent.decisions > RECENT
+            && let Some(oldest) = recent.receipts.pop_front()
         {
-            decisions -= oldest.slots.len() + 1;
+            recent.decisions -= oldest.slots.len() + 1;
         }
     }
 
     /// The receipt with an id, if it is one of the last.
     pub(crate) fn recent(&self, id: &str) -> Option<Receipt> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().find(|receipt| receipt.id == id).cloned()
+        recent.receipts.iter().rev().find(|receipt| receipt.id == id).cloned()
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod get;
+pub(crate) mod healthcheck;
 pub(crate) mod hook;
 pub(crate) mod mcp;
 pub(crate) mod mcp_entry;

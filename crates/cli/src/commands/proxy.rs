@@ -68,6 +68,7 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
     config.prices = crate::commands::stats::prices(settings)?;
     config.identity = share::fingerprint(settings);
     config.scope = settings.scope();
+    config.allowed_hosts = settings.allowed_hosts.clone();
     config.home = crate::env::home();
     config.token = settings.token.clone().map(Token::new);
     Ok(config)

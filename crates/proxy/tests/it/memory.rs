@@ -86,6 +86,29 @@ async fn what_one_agent_met_is_known_to_the_next_by_its_directory_or_by_its_addr
     assert_eq!(pair.send("DELETE", &format!("/v1/memory/{handle}?workspace={workspace}"), &[], b"").await.status, 404);
 }
 
+/// T078, T114: receipts that the store cannot take while it is away are filed when it is back, so that figures add up.
+#[tokio::test]
+async fn receipts_wait_for_a_store_that_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let options = headroom_store::SqliteOptions {
+        busy_timeout: std::time::Duration::from_millis(50),
+        ..headroom_store::SqliteOptions::DEFAULT
+    };
+    let store = headroom_store::Store::open_sqlite(&path, &options).unwrap();
+    let replies = (0..3).map(|_| Reply::json(200, DONE)).collect();
+    let pair = crate::common::pair_on(Upstream::start(replies).await, store, |_| {}).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    for n in 0..3 {
+        ask(&pair, "claude-cli/2", "/v1/messages", &claude(&json!(opening(&rows(300 + n))), false).to_string()).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    assert!(pair.engine.receipts(&Scope::default(), 0).unwrap_or_default().is_empty());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(pair.receipts(3).await.len(), 3);
+}
+
 #[tokio::test]
 async fn notes_are_kept_found_and_forgotten_and_put_before_nobody() {
     let pair = pair_with(Upstream::start(vec![Reply::json(200, DONE)]).await, |_| {}).await;

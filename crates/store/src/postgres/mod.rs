@@ -14,6 +14,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use headroom_core::{ContentHash, Handle, HandleKey, Reason};
 use tokio_postgres::types::{ToSql, Type};
@@ -118,6 +119,9 @@ struct Inner {
     /// What messages call the database; holds no password.
     name: String,
 }
+
+/// How long one call may take in all. Statements have less, so that a busy database says so itself.
+const CALL: Duration = Duration::from_secs(8);
 
 /// Names nothing: before the database was reached there is nothing to name.
 static NO_KEY: HandleKey = HandleKey::from_bytes([0; 32]);
@@ -465,8 +469,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Runs one transaction, on another connection if the one at hand turns out to be dead before anything was done.
+    /// Runs one transaction. A server that takes a call and never answers is away like any other.
     async fn transact<T>(&self, who: &Who, commit: Commit, work: Work<T>) -> Result<T, Failure> {
+        let ended = tokio::time::timeout(CALL, self.attempt(who, commit, work)).await;
+        ended.unwrap_or_else(|_| {
+            self.pool.leave_alone();
+            Err(Failure::Away("the database did not answer in time".to_owned()))
+        })
+    }
+
+    /// Runs one transaction, on another connection if the one at hand turns out to be dead before anything was done.
+    async fn attempt<T>(&self, who: &Who, commit: Commit, work: Work<T>) -> Result<T, Failure> {
         let begin = begin(who, commit)?;
         let mut tries = 0;
         let borrowed = loop {

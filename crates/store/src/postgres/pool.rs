@@ -72,9 +72,14 @@ impl Pool {
         };
         let client = match idle {
             Some(client) => client,
-            None => self.connect().await.inspect_err(|_| *lock(&self.away_until) = Some(Instant::now() + AWAY))?,
+            None => self.connect().await.inspect_err(|_| self.leave_alone())?,
         };
         Ok(Borrowed { client, _place: place })
+    }
+
+    /// Fails calls at once for a while.
+    pub(super) fn leave_alone(&self) {
+        *lock(&self.away_until) = Some(Instant::now() + AWAY);
     }
 
     /// Takes a connection back after a transaction that ended well.

@@ -17,6 +17,8 @@ const TOUCH_EVERY_MS: i64 = 60 * 60 * 1000;
 
 pub(super) fn write(store: &Postgres, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
     let commit = if batch.must_survive_power_loss() { Commit::Durable } else { Commit::Soon };
+    // Only now the key is known for certain that handles have to be made with.
+    store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
     let prepared = Arc::new(Prepared::of(store, scope, batch)?);
     let budget = store.inner.options.budget_bytes;
     let attempt = || {
@@ -79,11 +81,10 @@ impl Prepared {
         // In one order everywhere, so that two who write the same do not wait for each other crosswise.
         batch.originals.sort();
         let mut originals = Originals::default();
+        let key = store.handle_key();
         for (handle, text) in &batch.originals {
             // A handle that was made before the database was reached is none of this store's.
-            if store.inner.key.get().is_none_or(|key| Handle::of(key, text) != *handle)
-                && store.inner.key.get().is_some()
-            {
+            if Handle::of(key, text) != *handle {
                 return Err(StoreError::Unavailable("the database has only just come back".to_owned()));
             }
             let (zstd, data) = pack(text.as_bytes());
