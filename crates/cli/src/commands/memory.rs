@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use headroom::memory::{Known, Memory, Repository, shown};
 use headroom::{Engine, Handle};
-use headroom_store::{Forget, Note, Scope, StoreError};
+use headroom_store::{Forget, Note, Scope};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ pub(crate) fn workspace(directory: &Path) -> Option<Repository> {
     Repository::at(directory, home.as_deref())
 }
 
-fn failed(error: StoreError) -> CliError {
+fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
 

@@ -55,7 +55,7 @@ fn memory(workplace: &Workplace) -> Result<&Memory, String> {
     })
 }
 
-fn failed(error: headroom_store::StoreError) -> String {
+fn failed(error: impl std::fmt::Display) -> String {
     format!("Memory cannot be used now: {error}.")
 }
 
