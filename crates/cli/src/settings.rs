@@ -78,8 +78,8 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         key: "align",
         variable: "HEADROOM_ALIGN",
-        default: "auto",
-        about: "Whether values that change on every request (times, ids, the order of tools) are kept from moving the part of a request that caches hold: auto (where it was seen to happen), off",
+        default: "off",
+        about: "Whether values that change on every request (times, ids, the order of tools) are kept from moving the part of a request that caches hold, by sending instructions as first seen and saying in the newest turn what has changed: auto (where it was seen to happen), off",
     },
     OptionSpec {
         key: "compression",

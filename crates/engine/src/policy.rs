@@ -132,7 +132,7 @@ impl Policy {
             mode,
             user_text: true,
             retrieval: Retrieval::Auto,
-            align: Align::Auto,
+            align: Align::Off,
             breakpoints: false,
             kinds: Kinds::DEFAULT,
             work_bytes: 32 << 20,

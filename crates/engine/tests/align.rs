@@ -20,7 +20,7 @@ fn chat(system: &str, tools: &[&str], turns: usize) -> Request {
 }
 
 fn prepare(engine: &Engine, request: &Request) -> Outbound {
-    engine.prepare(&Scope::default(), request, &Policy::of(Mode::Lossless))
+    engine.prepare(&Scope::default(), request, &Policy { align: Align::Auto, ..Policy::of(Mode::Lossless) })
 }
 
 fn sent(engine: &Engine, request: &Request) -> Value {
@@ -149,7 +149,7 @@ fn a_refused_conversation_and_one_that_cannot_be_recorded_are_left_alone() {
     prepare(&engine, &chat("It is 10:00:00.", &["a"], 0));
     let second = chat("It is 10:01:00.", &["a"], 1);
     assert!(prepare(&engine, &second).body.is_some());
-    engine.refused(&Scope::default(), &second, &Policy::of(Mode::Standard));
+    engine.refused(&Scope::default(), &second, &Policy::of(Mode::Lossless));
     for turn in 1..4 {
         assert_eq!(prepare(&engine, &chat(&format!("It is 10:0{turn}:00."), &["a"], turn)).body, None);
     }
@@ -174,7 +174,7 @@ fn cache_markers_are_added_to_conversations_that_have_none() {
         )
     };
     let engine = memory();
-    let policy = Policy { breakpoints: true, ..Policy::of(Mode::Lossless) };
+    let policy = Policy { align: Align::Auto, breakpoints: true, ..Policy::of(Mode::Lossless) };
     let markers = |request: &Request, policy: &Policy| {
         let outbound = engine.prepare(&Scope::default(), request, policy);
         let sent = outbound.body.unwrap_or_else(|| request.body().to_vec());
@@ -185,5 +185,5 @@ fn cache_markers_are_added_to_conversations_that_have_none() {
     assert_eq!(markers(&body(2, ""), &policy), 2);
     assert_eq!(markers(&body(1, ",\"cache_control\":{\"type\":\"ephemeral\"}"), &policy), 1);
     assert_eq!(markers(&body(1, ""), &Policy { align: Align::Off, ..policy.clone() }), 0);
-    assert_eq!(markers(&body(1, ""), &Policy::of(Mode::Lossless)), 0);
+    assert_eq!(markers(&body(1, ""), &Policy { align: Align::Auto, ..Policy::of(Mode::Lossless) }), 0);
 }

@@ -21,7 +21,8 @@ fn request(conversation: &Conversation, dialect: Dialect, turns: usize) -> Reque
 }
 
 fn send(engine: &Engine, request: &Request, mode: Mode) -> (Vec<u8>, Outbound) {
-    let outbound = engine.prepare(&Scope::default(), request, &Policy::of(mode));
+    let policy = Policy { align: Align::Auto, ..Policy::of(mode) };
+    let outbound = engine.prepare(&Scope::default(), request, &policy);
     (outbound.body.clone().unwrap_or_else(|| request.body().to_vec()), outbound)
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use headroom::ledger::{Ledger, Price, Prices as Table};
-use headroom::{Mode, Policy, Receipt};
+use headroom::{Align, Mode, Policy, Receipt};
 use headroom_core::find_marks;
 use headroom_wire::{Dialect, Request, TOOL_NAME, parse};
 use serde::Serialize;
@@ -220,7 +220,7 @@ fn result(step: usize, log: &Log) -> (String, String) {
 /// Plays the session and adds it up.
 pub fn play() -> Debugging {
     let log = log();
-    let mut live = Live::new(Policy::of(Mode::Standard), MODEL);
+    let mut live = Live::new(Policy { align: Align::Auto, ..Policy::of(Mode::Standard) }, MODEL);
     let mut still = Live::new(Policy::of(Mode::Off), MODEL);
     let paste = format!("Charges fail since this morning. Find out why; do not restart anything.\n\n{}", log.text);
     let mut messages = vec![json!({"role": "user", "content": paste})];

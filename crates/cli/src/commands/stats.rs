@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use headroom::Engine;
 use headroom::ledger::{Account, Ledger, Prices, Sums, Waste};
+use headroom::{Align, Engine};
 use serde::Serialize;
 
 use crate::args::StatsArgs;
@@ -37,7 +37,14 @@ pub(crate) fn run(args: &StatsArgs, engine: &Engine, settings: &Settings) -> Res
         original_bytes: holdings.original_bytes,
         stored_bytes: holdings.stored_bytes,
     };
-    if args.json { out::json(&output) } else { print(&output) }
+    if args.json {
+        return out::json(&output);
+    }
+    print(&output)?;
+    if settings.policy.align == Align::Off && !output.ledger.volatile.is_empty() {
+        out::line("align = auto keeps such values from moving what the provider's cache holds")?;
+    }
+    Ok(())
 }
 
 /// The listed prices, and the user's own in their place.

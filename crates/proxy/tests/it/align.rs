@@ -1,9 +1,10 @@
 //! Instructions that change from request to request, through the whole proxy.
 
+use headroom::Align;
 use headroom_testkit::http::{Reply, Upstream};
 use serde_json::{Value, json};
 
-use crate::common::{Pair, claude, pair, pair_with};
+use crate::common::{Pair, claude, pair_with};
 
 /// What a provider bills that caches what it is asked to.
 fn billed() -> Reply {
@@ -26,13 +27,18 @@ fn turn(turn: usize, marked: bool) -> String {
     body.to_string()
 }
 
+/// A proxy that was asked to align.
+async fn aligning(replies: Vec<Reply>) -> Pair {
+    pair_with(Upstream::start(replies).await, |config| config.policy.align = Align::Auto).await
+}
+
 fn sent(pair: &Pair) -> Vec<Value> {
     pair.upstream.received().iter().map(|request| serde_json::from_str(&request.text()).unwrap()).collect()
 }
 
 #[tokio::test]
 async fn a_clock_stays_where_it_was_and_the_newest_turn_says_the_time() {
-    let pair = pair(vec![billed(), billed(), billed()]).await;
+    let pair = aligning(vec![billed(), billed(), billed()]).await;
     for n in 0..3 {
         pair.post("/v1/messages", &turn(n, true)).await;
     }
@@ -53,7 +59,7 @@ async fn a_clock_stays_where_it_was_and_the_newest_turn_says_the_time() {
 /// A provider that refuses what was made of a request is believed: its conversation is left alone.
 #[tokio::test]
 async fn a_refused_alignment_is_not_tried_again() {
-    let pair = pair(vec![billed(), Reply::json(400, "{}"), billed(), billed()]).await;
+    let pair = aligning(vec![billed(), Reply::json(400, "{}"), billed(), billed()]).await;
     for n in 0..3 {
         assert_eq!(pair.post("/v1/messages", &turn(n, true)).await.status, 200);
     }
@@ -74,7 +80,7 @@ async fn cache_markers_are_for_keys_and_not_for_subscriptions() {
         (vec![("x-api-key", "sk-ant-1"), ("authorization", "Bearer sk-ant-oat")], 0),
         (vec![("x-api-key", "sk-ant-1"), ("x-headroom-bypass", "1")], 0),
     ] {
-        let pair = pair_with(Upstream::start(vec![billed(), billed()]).await, |_| {}).await;
+        let pair = aligning(vec![billed(), billed()]).await;
         for n in 0..2 {
             pair.send("POST", "/v1/messages", &headers, turn(n, false).as_bytes()).await;
         }
