@@ -72,6 +72,15 @@ pub(crate) fn push(format: Format, bytes: &[u8], path: &[&str], value: &Value) -
     }
 }
 
+/// Whether the array at a path has the element `value`.
+pub(crate) fn holds(format: Format, bytes: &[u8], path: &[&str], value: &Value) -> Result<bool, Refusal> {
+    let (_, text) = text_of(bytes)?;
+    match format {
+        Format::Json => json::holds(text, path, value),
+        Format::Toml | Format::Yaml => Ok(false),
+    }
+}
+
 /// The file without the element `value` of the array at a path; `None` when it is gone or someone has changed it.
 pub(crate) fn take(format: Format, bytes: &[u8], path: &[&str], value: &Value) -> Result<Option<Vec<u8>>, Refusal> {
     let (bom, text) = text_of(bytes)?;

@@ -26,9 +26,11 @@ pub(crate) struct Edit {
 impl Edit {
     /// The file with the edit made; `None` when it says so already.
     fn make(&self, format: Format, bytes: &[u8], path: &[&str]) -> Result<Option<Vec<u8>>, EditError> {
+        if self.element {
+            let held = format::holds(format, bytes, path, &self.value)?;
+            return Ok(if held { None } else { Some(format::push(format, bytes, path, &self.value)?) });
+        }
         match format::get(format, bytes, path)? {
-            Some(Value::Array(elements)) if self.element && elements.contains(&self.value) => Ok(None),
-            _ if self.element => Ok(Some(format::push(format, bytes, path, &self.value)?)),
             Some(found) if found == self.value => Ok(None),
             Some(found) => Err(EditError::Taken(found)),
             None => Ok(Some(format::set(format, bytes, path, &self.value)?)),
@@ -333,7 +335,11 @@ mod tests {
                 std::fs::write(&file, before).unwrap();
             }
             plan(&file, Format::Json, edits()).unwrap().unwrap().make(folder.path(), "k").unwrap();
-            assert!(plan(&file, Format::Json, edits()).unwrap().is_none(), "twice is once");
+            assert!(
+                plan(&file, Format::Json, edits()).unwrap().is_none(),
+                "twice is once: {}",
+                std::fs::read_to_string(&file).unwrap()
+            );
             let made = std::fs::read_to_string(&file).unwrap();
             let get = |text: &str| format::get(Format::Json, text.as_bytes(), &["hooks", "After"]).unwrap();
             assert!(get(&made).unwrap().to_string().contains("command"), "{made}");

@@ -1,7 +1,7 @@
 //! JSON with comments, by its concrete syntax tree: every token that is not ours stays.
 
-use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstNode, CstRootNode};
+use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde_json::Value;
 
 use super::Refusal;
@@ -63,35 +63,51 @@ pub(super) fn push(text: &str, path: &[&str], value: &Value) -> Result<String, R
 /// Takes the first element that is `value` out of the array at a path; `None` when none is.
 pub(super) fn take(text: &str, path: &[&str], value: &Value) -> Result<Option<String>, Refusal> {
     let root = root(text)?;
-    let Some((last, parents)) = path.split_last() else { return Ok(None) };
+    Ok(element(&root, path, value).map(|ours| {
+        ours.remove();
+        root.to_string()
+    }))
+}
+
+/// Whether the array at a path has an element that is `value`, whatever comments stand around it.
+pub(super) fn holds(text: &str, path: &[&str], value: &Value) -> Result<bool, Refusal> {
+    if text.trim().is_empty() {
+        return Ok(false);
+    }
+    Ok(element(&root(text)?, path, value).is_some())
+}
+
+fn element(root: &CstRootNode, path: &[&str], value: &Value) -> Option<CstNode> {
+    let (last, parents) = path.split_last()?;
     let mut object = root.object_value();
     for name in parents {
         object = object.and_then(|object| object.object_value(name));
     }
-    let elements = object.and_then(|object| object.array_value(last)).map_or_else(Vec::new, |array| array.elements());
-    let Some(ours) = elements.into_iter().find(|element| plain(&element.to_string()).as_ref() == Some(value)) else {
-        return Ok(None);
-    };
-    ours.remove();
-    Ok(Some(root.to_string()))
+    let elements = object?.array_value(last)?.elements();
+    elements.into_iter().find(|element| plain(&element.to_string()).as_ref() == Some(value))
 }
 
 fn root(text: &str) -> Result<CstRootNode, Refusal> {
-    let options = ParseOptions {
-        allow_comments: true,
+    CstRootNode::parse(text, &options(true)).map_err(|error| Refusal::Invalid(error.to_string()))
+}
+
+/// JSON with trailing commas, and with comments or without.
+const fn options(allow_comments: bool) -> ParseOptions {
+    ParseOptions {
+        allow_comments,
         allow_trailing_commas: true,
         allow_loose_object_property_names: false,
         allow_missing_commas: false,
         allow_single_quoted_strings: false,
         allow_hexadecimal_numbers: false,
         allow_unary_plus_numbers: false,
-    };
-    CstRootNode::parse(text, &options).map_err(|error| Refusal::Invalid(error.to_string()))
+    }
 }
 
 /// A value as serde reads it. Comments inside make it something of the user's that is never equal to ours.
 fn plain(text: &str) -> Option<Value> {
-    Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+    let parsed = parse_to_serde_value(text, &options(false));
+    Some(parsed.unwrap_or_else(|_| Value::String(text.to_owned())))
 }
 
 fn input(value: &Value) -> CstInputValue {
