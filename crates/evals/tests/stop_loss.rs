@@ -61,6 +61,7 @@ fn play(turns: usize) -> Vec<Sent> {
     sent
 }
 
+/// T112
 #[test]
 fn a_conversation_built_to_lose_money_ends_within_two_per_cent() {
     let sent = play(60);

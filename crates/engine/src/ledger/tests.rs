@@ -67,6 +67,7 @@ fn tokens_taken_out_count_at_the_price_they_would_have_had() {
     about(account(&receipt(usage, vec![slot(true, 1000, 400)])).saved(), 600.0 * 3.0 / 1e6);
 }
 
+/// T112
 #[test]
 fn the_tool_and_the_rounds_of_retrieval_are_charged_and_losses_are_negative() {
     let round = Usage { cache_read_tokens: 8000, input_tokens: 500, output_tokens: 20, ..Usage::default() };
