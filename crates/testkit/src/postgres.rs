@@ -107,7 +107,7 @@ impl Server {
     pub fn kill(&self) {
         let Some(id) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         // Its helpers end by themselves when it is gone.
-        let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status();
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end && self.sql("postgres", "SELECT 1").is_ok() {
             std::thread::sleep(Duration::from_millis(20));
