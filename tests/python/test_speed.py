@@ -41,8 +41,9 @@ class Speed(unittest.TestCase):
         self.assertGreater(ticks, 5)
 
     def test_threads_run_side_by_side(self):
-        """Two threads do at least 1.8 times the work of one where two processors are free. Whether they are is told by processes, which share
-        nothing: on a busy machine there is nothing to be seen."""
+        """Two threads do at least 1.8 times the work of one where two processors are free, as the figure printed shows there. Whether they are
+        is told by processes, which share nothing; but they may be free for the one and not for the other, so what is asserted is what no noise
+        brings about: with the interpreter's lock held, two threads would do the work of one."""
         alone, threads, processes = [], [], []
         for _ in range(5):
             alone.append(seconds("1"))
@@ -52,7 +53,7 @@ class Speed(unittest.TestCase):
         print(f"\ntwo threads do {by_threads:.2f} times the work of one, two processes {by_processes:.2f} times")
         if by_processes < 1.7:
             self.skipTest("two processors are not free")
-        self.assertGreater(by_threads, by_processes * 0.75)
+        self.assertGreater(by_threads, 1.15)
 
 
 WORKER = """
