@@ -8,7 +8,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use headroom_core::Reason;
-use headroom_store::{Batch, Lineage, Rendering, Replacement, Scope, Sighting, SqliteOptions, Store, Workspace};
+use headroom_store::{
+    Batch, Lineage, Rendering, Replacement, Scope, Sighting, SqliteOptions, Store, StoreError, Workspace,
+};
+
+/// What the writes and the retrievals of a session took.
+type Times = (Vec<Duration>, Vec<Duration>);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -19,14 +24,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scope = Scope::default();
     let here = Workspace::of("load").ok_or("no workspace")?;
     let begun = Instant::now();
-    let times: Vec<(Vec<Duration>, Vec<Duration>)> = std::thread::scope(|threads| {
+    let times: Result<Vec<Times>, StoreError> = std::thread::scope(|threads| {
         let running: Vec<_> = (0..sessions)
             .map(|session| (session, &store, &scope))
             .map(|(session, store, scope)| threads.spawn(move || work(store, scope, here, session, rounds)))
             .collect();
         running.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
-    let spent = begun.elapsed();
+    let (times, spent) = (times?, begun.elapsed());
     let mut writes: Vec<Duration> = times.iter().flat_map(|(writes, _)| writes.clone()).collect();
     let mut reads: Vec<Duration> = times.iter().flat_map(|(_, reads)| reads.clone()).collect();
     writes.sort();
@@ -56,13 +61,7 @@ fn open(place: &str) -> Result<Store, Box<dyn Error>> {
 }
 
 /// What the turns of one session ask of a store: look up what was sent, keep a new result of about 20 KB, read one back.
-fn work(
-    store: &Store,
-    scope: &Scope,
-    here: Workspace,
-    session: usize,
-    rounds: usize,
-) -> (Vec<Duration>, Vec<Duration>) {
+fn work(store: &Store, scope: &Scope, here: Workspace, session: usize, rounds: usize) -> Result<Times, StoreError> {
     let (mut writes, mut reads) = (Vec::new(), Vec::new());
     let mut lineage = Lineage::root(format!("{session}").as_bytes());
     let conversation = lineage;
@@ -72,7 +71,7 @@ fn work(
         let text: String = (0..400)
             .map(|line| format!("{session} {round} line {line} of a result, {}\n", line * 7919 % 1000))
             .collect();
-        let found = store.renderings(scope, &known).map_or(0, |found| found.len());
+        let found = store.renderings(scope, &known)?.iter().flatten().count();
         assert_eq!(found, known.len(), "every rendering is looked up");
         let mut batch = Batch::at(round as u64);
         batch.continues(conversation);
@@ -86,18 +85,16 @@ fn work(
         let (agent, session) = ("a".to_owned(), session.to_string());
         batch.sight(handle, Sighting { workspace: here, agent, session, source: "make".to_owned(), object: None });
         let begun = Instant::now();
-        if store.write(scope, batch).is_err() {
-            continue;
-        }
+        store.write(scope, batch)?;
         writes.push(begun.elapsed());
         let begun = Instant::now();
-        let read = store.original(scope, handle);
+        let read = store.original(scope, handle)?;
         reads.push(begun.elapsed());
-        assert!(read.is_ok_and(|text| text.is_some()), "what was kept is read");
+        assert!(read.is_some(), "what was kept is read");
         known.push(lineage);
         if known.len() > 20 {
             known.remove(0);
         }
     }
-    (writes, reads)
+    Ok((writes, reads))
 }

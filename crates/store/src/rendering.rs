@@ -73,6 +73,12 @@ impl Rendering {
         Self { reason, compressor: String::new(), replacements: Vec::new(), handles: Vec::new(), tokens: (0, 0) }
     }
 
+    /// About how many bytes it takes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.replacements.iter().map(|replacement| replacement.text.len() + 12).sum::<usize>() + 64
+    }
+
     /// The replacements as bytes: for each, three little-endian u32 (start, end, length) and the text.
     pub(crate) fn encode_replacements(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

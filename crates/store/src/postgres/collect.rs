@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::{Commit, Failure, Postgres, Who, number};
+use super::{Commit, Failure, Postgres, Who, Work, number};
 use crate::packed::clamp;
 use crate::{Collected, IDLE_DAYS, StoreError};
 
@@ -14,40 +14,40 @@ const DOWN_TO_PERCENT: u64 = 90;
 pub(super) const LOCK: i64 = 0x6865_6164_0000_0001;
 
 pub(super) fn collect(store: &Postgres, budget: u64, now_ms: u64) -> Result<Collected, StoreError> {
+    store.run("collect", Who::Keeper, Commit::Soon, make_room(budget, now_ms))
+}
+
+/// What is done to get below a budget.
+pub(super) fn make_room(budget: u64, now_ms: u64) -> Work<Collected> {
     let goal = clamp(budget / 100 * DOWN_TO_PERCENT);
-    store.run(
-        "collect",
-        Who::Keeper,
-        Commit::Soon,
-        Box::new(move |client| {
-            Box::pin(async move {
-                client.query_typed("SELECT pg_advisory_xact_lock($1)", &[number(&LOCK)]).await?;
-                let mut collected = Collected::default();
-                let mut stored = stored_bytes(client).await?;
-                while stored > goal {
-                    // What compressing gave can be computed again, so it goes before anything that cannot.
-                    let (rows, freed) = removed(client, OUTCOMES, &[]).await?;
-                    if rows == 0 {
-                        break;
-                    }
-                    stored -= freed;
-                    collected.stored_bytes += freed.unsigned_abs();
+    Box::new(move |client| {
+        Box::pin(async move {
+            client.query_typed("SELECT pg_advisory_xact_lock($1)", &[number(&LOCK)]).await?;
+            let mut collected = Collected::default();
+            let mut stored = stored_bytes(client).await?;
+            while stored > goal {
+                // What compressing gave can be computed again, so it goes before anything that cannot.
+                let (rows, freed) = removed(client, OUTCOMES, &[]).await?;
+                if rows == 0 {
+                    break;
                 }
-                while stored > goal {
-                    let excess = stored - goal;
-                    let (rows, freed) = removed(client, ORIGINALS, &[number(&excess)]).await?;
-                    stored -= freed;
-                    collected.originals += rows;
-                    collected.stored_bytes += freed.unsigned_abs();
-                    if rows == 0 && !end_oldest_conversation(client, now_ms).await? {
-                        break;
-                    }
+                stored -= freed;
+                collected.stored_bytes += freed.unsigned_abs();
+            }
+            while stored > goal {
+                let excess = stored - goal;
+                let (rows, freed) = removed(client, ORIGINALS, &[number(&excess)]).await?;
+                stored -= freed;
+                collected.originals += rows;
+                collected.stored_bytes += freed.unsigned_abs();
+                if rows == 0 && !end_oldest_conversation(client, now_ms).await? {
+                    break;
                 }
-                count(client, -clamp(collected.stored_bytes)).await?;
-                Ok(collected)
-            })
-        }),
-    )
+            }
+            count(client, -clamp(collected.stored_bytes)).await?;
+            Ok(collected)
+        })
+    })
 }
 
 /// The oldest outcomes.

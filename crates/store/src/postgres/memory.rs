@@ -1,21 +1,20 @@
 //! Sightings, words and notes in Postgres.
 
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join;
 use headroom_core::Handle;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::collect::{self, LOCK};
-use super::{Commit, Failure, Postgres, Value, Who, bits, bytes, field, handle_of, number, plain, text};
-use crate::packed::{clamp, unpack_bytes};
+use super::{Commit, Failure, Postgres, Value, Who, bits, bytes, field, handle_of, index, number, plain, text};
+use crate::packed::clamp;
 use crate::sighting::SIGHTINGS_PER_TEXT;
-use crate::terms::{TERMS_VERSION, terms};
 use crate::{
     Forget, Forgotten, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Scope, Seen, Sighting,
     StoreError, Workspace,
 };
-
-/// Texts that one search indexes at most, if they were not indexed when they were met.
-const CATCH_UP: i64 = 200;
 
 /// Where everything here is looked for: the first three values of every statement.
 #[derive(Clone)]
@@ -41,44 +40,101 @@ impl Here {
     }
 }
 
-/// Notes that an original was met. Nothing is noted of a text that is not kept.
-pub(super) async fn note(
-    client: &Client,
-    scope: &Scope,
-    handle: Handle,
-    sighting: &Sighting,
-    now: i64,
-) -> Result<(), Failure> {
-    let Sighting { workspace, agent, session, source, object } = sighting.bounded();
-    let (here, handle) = (Here { scope: scope.clone(), workspace }, bits(handle));
-    let (agent, session, source) = (plain(&agent), plain(&session), plain(&source));
-    let met: [Value<'_>; 6] =
-        [number(&handle), text(&agent), text(&session), text(&source), (&object, Type::TEXT), number(&now)];
-    here.query(
-        client,
-        "INSERT INTO headroom.sightings AS s (tenant, project, workspace, handle, agent, session, source, object, first_ms, last_ms, times)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 1
-         WHERE EXISTS (SELECT 1 FROM headroom.originals WHERE tenant = $1 AND project = $2 AND handle = $4)
+/// Notes that originals were met. Nothing is noted of a text that is not kept.
+pub(super) async fn note(client: &Client, scope: &Scope, met: &[(Handle, &Sighting, i64)]) -> Result<(), Failure> {
+    // A statement may not change a row twice, so the same meeting said several times becomes one row, counted.
+    let mut said = BTreeMap::<_, Said>::new();
+    for (handle, sighting, now) in met {
+        let now = *now;
+        let Sighting { workspace, agent, session, source, object } = sighting.bounded();
+        let key = (workspace.as_bytes().to_vec(), bits(*handle), plain(&agent), plain(&session), plain(&source));
+        let row = said.entry(key).or_insert(Said { object: None, first: now, last: now, times: 0 });
+        row.object = object.or(row.object.take());
+        (row.first, row.last, row.times) = (row.first.min(now), row.last.max(now), row.times + 1);
+    }
+    if said.is_empty() {
+        return Ok(());
+    }
+    let workspaces: Vec<&[u8]> = said.keys().map(|(workspace, ..)| &workspace[..]).collect();
+    let handles: Vec<i64> = said.keys().map(|(_, handle, ..)| *handle).collect();
+    let agents: Vec<&str> = said.keys().map(|(_, _, agent, ..)| &agent[..]).collect();
+    let sessions: Vec<&str> = said.keys().map(|(_, _, _, session, _)| &session[..]).collect();
+    let sources: Vec<&str> = said.keys().map(|(.., source)| &source[..]).collect();
+    let objects: Vec<Option<&str>> = said.values().map(|row| row.object.as_deref()).collect();
+    let firsts: Vec<i64> = said.values().map(|row| row.first).collect();
+    let lasts: Vec<i64> = said.values().map(|row| row.last).collect();
+    let times: Vec<i64> = said.values().map(|row| row.times).collect();
+    let noted = [
+        text(&scope.tenant),
+        text(&scope.project),
+        (&workspaces, Type::BYTEA_ARRAY),
+        (&handles, Type::INT8_ARRAY),
+        (&agents, Type::TEXT_ARRAY),
+        (&sessions, Type::TEXT_ARRAY),
+        (&sources, Type::TEXT_ARRAY),
+        (&objects, Type::TEXT_ARRAY),
+        (&firsts, Type::INT8_ARRAY),
+        (&lasts, Type::INT8_ARRAY),
+        (&times, Type::INT8_ARRAY),
+    ];
+    let noted = client.execute_typed(
+        "INSERT INTO headroom.sightings AS s
+            (tenant, project, workspace, handle, agent, session, source, object, first_ms, last_ms, times)
+         SELECT $1, $2, t.* FROM unnest($3::bytea[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+            $10::bigint[], $11::bigint[]) AS t (workspace, handle, agent, session, source, object, first_ms, last_ms, times)
+         WHERE (SELECT true FROM headroom.originals AS o WHERE o.tenant = $1 AND o.project = $2 AND o.handle = t.handle)
          ON CONFLICT (tenant, project, workspace, handle, agent, session, source) DO UPDATE
-         SET last_ms = greatest(s.last_ms, $9), times = s.times + 1, object = coalesce($8, s.object)",
-        &met,
-    )
-    .await?;
-    // The first of all stays, and of the others the latest.
+         SET last_ms = greatest(s.last_ms, excluded.last_ms), times = s.times + excluded.times,
+            object = coalesce(excluded.object, s.object)",
+        &noted,
+    );
     let most = SIGHTINGS_PER_TEXT as i64;
-    here.query(
-        client,
-        "WITH ranked AS (
-            SELECT agent, session, source, row_number() OVER (ORDER BY first_ms, agent, session, source) AS oldest,
-                row_number() OVER (ORDER BY last_ms DESC, agent, session, source) AS newest
-            FROM headroom.sightings WHERE tenant = $1 AND project = $2 AND workspace = $3 AND handle = $4)
-         DELETE FROM headroom.sightings AS s USING ranked AS r
-         WHERE s.tenant = $1 AND s.project = $2 AND s.workspace = $3 AND s.handle = $4
-         AND s.agent = r.agent AND s.session = r.session AND s.source = r.source AND r.oldest > 1 AND r.newest >= $5",
-        &[number(&handle), number(&most)],
-    )
-    .await?;
+    // Subqueries that give one value are never made into a join, which statistics of yesterday could make one over whole tables.
+    let counted = [
+        text(&scope.tenant),
+        text(&scope.project),
+        (&workspaces, Type::BYTEA_ARRAY),
+        (&handles, Type::INT8_ARRAY),
+        number(&most),
+    ];
+    let crowded = client.query_typed(
+        "SELECT DISTINCT t.workspace, t.handle FROM unnest($3::bytea[], $4::bigint[]) AS t (workspace, handle)
+         WHERE (SELECT count(*) FROM headroom.sightings AS s
+            WHERE s.tenant = $1 AND s.project = $2 AND s.workspace = t.workspace AND s.handle = t.handle) > $5",
+        &counted,
+    );
+    let (_, crowded) = try_join(noted, crowded).await?;
+    for row in crowded {
+        let (workspace, handle): (&[u8], i64) = (row.try_get(0)?, row.try_get(1)?);
+        trim(client, scope, workspace, handle).await?;
+    }
     Ok(())
+}
+
+/// Leaves of the sightings of a text the first, and of the others the latest.
+async fn trim(client: &Client, scope: &Scope, workspace: &[u8], handle: i64) -> Result<(), Failure> {
+    let most = SIGHTINGS_PER_TEXT as i64;
+    client
+        .execute_typed(
+            "WITH ranked AS (
+                SELECT agent, session, source, row_number() OVER (ORDER BY first_ms, agent, session, source) AS oldest,
+                    row_number() OVER (ORDER BY last_ms DESC, agent, session, source) AS newest
+                FROM headroom.sightings WHERE tenant = $1 AND project = $2 AND workspace = $3 AND handle = $4)
+             DELETE FROM headroom.sightings AS s USING ranked AS r
+             WHERE s.tenant = $1 AND s.project = $2 AND s.workspace = $3 AND s.handle = $4
+             AND s.agent = r.agent AND s.session = r.session AND s.source = r.source AND r.oldest > 1 AND r.newest >= $5",
+            &[text(&scope.tenant), text(&scope.project), bytes(&workspace), number(&handle), number(&most)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// What is noted of a meeting, as a row has it.
+struct Said {
+    object: Option<String>,
+    first: i64,
+    last: i64,
+    times: i64,
 }
 
 pub(super) fn remembered(
@@ -153,52 +209,6 @@ pub(super) fn recent(
     handles_of(&rows)
 }
 
-/// Files the words of a text, if it is kept still.
-pub(super) async fn index(client: &Client, scope: &Scope, handle: i64, of: &str) -> Result<(), Failure> {
-    let words = terms(of);
-    client
-        .execute_typed(
-            "INSERT INTO headroom.words (tenant, project, handle, version, terms)
-             SELECT $1, $2, $3, $4, array_to_tsvector($5::text[])
-             WHERE EXISTS (SELECT 1 FROM headroom.originals WHERE tenant = $1 AND project = $2 AND handle = $3)
-             ON CONFLICT (tenant, project, handle) DO UPDATE SET version = excluded.version, terms = excluded.terms",
-            &[
-                text(&scope.tenant),
-                text(&scope.project),
-                number(&handle),
-                number(&TERMS_VERSION),
-                (&words, Type::TEXT_ARRAY),
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
-/// Indexes what was met here and is not indexed, or by another version's words.
-async fn catch_up(client: &Client, here: &Here) -> Result<(), Failure> {
-    let rows = here
-        .query(
-            client,
-            "SELECT o.handle, o.length, o.zstd, o.data FROM headroom.originals AS o
-             WHERE o.tenant = $1 AND o.project = $2
-             AND EXISTS (SELECT 1 FROM headroom.sightings AS s
-                WHERE s.tenant = $1 AND s.project = $2 AND s.workspace = $3 AND s.handle = o.handle)
-             AND NOT EXISTS (SELECT 1 FROM headroom.words AS w
-                WHERE w.tenant = $1 AND w.project = $2 AND w.handle = o.handle AND w.version = $4)
-             LIMIT $5",
-            &[number(&TERMS_VERSION), number(&CATCH_UP)],
-        )
-        .await?;
-    for row in rows {
-        let (handle, length): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        let (zstd, data): (bool, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-        let unpacked = unpack_bytes(&data, zstd, usize::try_from(length).unwrap_or_default());
-        let original = unpacked.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-        index(client, &here.scope, handle, &original).await?;
-    }
-    Ok(())
-}
-
 pub(super) fn candidates(
     store: &Postgres,
     scope: &Scope,
@@ -216,7 +226,7 @@ pub(super) fn candidates(
     let expression = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(operator);
     let (words, limit) = (words.to_vec(), clamp(limit as u64));
     let rows = store.read("search", scope, Box::new(move |client| Box::pin(async move {
-        catch_up(client, &here).await?;
+        index::catch_up(client, &here.scope, &here.workspace).await?;
         let mut rows = here
             .query(
                 client,

@@ -5,6 +5,9 @@
 //! A database that is away fails calls at once, so that requests go on without it, and is found again by the next call when it is back.
 
 mod collect;
+mod index;
+mod lanes;
+mod lookup;
 mod memory;
 mod pool;
 mod schema;
@@ -12,11 +15,12 @@ mod write;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use headroom_core::{ContentHash, Handle, HandleKey, Reason};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -25,7 +29,9 @@ use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
     Scope, StoreError, StoredReceipt, Workspace,
 };
-use pool::Pool;
+use lanes::Lanes;
+use lookup::{Found, Lookups, Table, lookup};
+use pool::{Borrowed, Pool};
 
 /// How a Postgres store is opened.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +53,19 @@ impl PostgresOptions {
 enum Failure {
     /// The database cannot be reached.
     Away(String),
-    /// It can, and said no.
-    Said(tokio_postgres::Error),
+    /// It can, and said no, in these words.
+    Said { words: String, code: SqlState },
     /// It was asked in vain: what was to be done is not possible.
     Refused(StoreError),
 }
 
 impl From<tokio_postgres::Error> for Failure {
+    /// A connection that broke is a database that is away.
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Said(error)
+        match error.code() {
+            Some(code) if !error.is_closed() => Self::Said { words: said(&error), code: code.clone() },
+            _ => Self::Away(said(&error)),
+        }
     }
 }
 
@@ -63,8 +73,17 @@ impl Failure {
     fn of(self, what: &'static str) -> StoreError {
         match self {
             Self::Away(why) => StoreError::Unavailable(why),
-            Self::Said(error) => StoreError::Database { what, said: said(&error) },
+            Self::Said { words, .. } => StoreError::Database { what, said: words },
             Self::Refused(error) => error,
+        }
+    }
+
+    /// The same for another who was to be served together with the first.
+    fn again(&self) -> Self {
+        match self {
+            Self::Away(why) => Self::Away(why.clone()),
+            Self::Said { words, code } => Self::Said { words: words.clone(), code: code.clone() },
+            Self::Refused(error) => Self::Refused(StoreError::Unavailable(error.to_string())),
         }
     }
 }
@@ -114,6 +133,10 @@ pub struct Postgres {
 struct Inner {
     pool: Pool,
     options: PostgresOptions,
+    writes: Lanes<Scope, write::Waiting>,
+    by_handle: Lookups<i64>,
+    by_key: Lookups<Vec<u8>>,
+    unindexed: index::Unindexed,
     /// Known once the database was reached.
     key: OnceLock<HandleKey>,
     /// What messages call the database; holds no password.
@@ -122,6 +145,44 @@ struct Inner {
 
 /// How long one call may take in all. Statements have less, so that a busy database says so itself.
 const CALL: Duration = Duration::from_secs(8);
+
+/// About how many bytes a packed original has; originals that are read at the same time become one answer.
+const ORIGINAL_BYTES: usize = 256 << 10;
+
+/// The same for everything else that is looked up.
+const RENDERING_BYTES: usize = 4 << 10;
+
+static ORIGINALS: Table = Table {
+    what: "read an original",
+    statement: "SELECT handle, length, hash, zstd, data FROM headroom.originals
+        WHERE tenant = $1 AND project = $2 AND handle = ANY($3)",
+    keys: Type::INT8_ARRAY,
+};
+
+static KEPT: Table = Table {
+    what: "look for an original",
+    statement: "SELECT handle FROM headroom.originals WHERE tenant = $1 AND project = $2 AND handle = ANY($3)",
+    keys: Type::INT8_ARRAY,
+};
+
+static RENDERINGS: Table = Table {
+    what: "read renderings",
+    statement: "SELECT lineage, reason, compressor, before, after, zstd, replacements, handles FROM headroom.renderings
+        WHERE tenant = $1 AND project = $2 AND lineage = ANY($3)",
+    keys: Type::BYTEA_ARRAY,
+};
+
+static EXCHANGES: Table = Table {
+    what: "read exchanges",
+    statement: "SELECT key, document FROM headroom.exchanges WHERE tenant = $1 AND project = $2 AND key = ANY($3)",
+    keys: Type::BYTEA_ARRAY,
+};
+
+static OUTCOMES: Table = Table {
+    what: "look for an outcome",
+    statement: "SELECT key, zstd, document FROM headroom.outcomes WHERE tenant = $1 AND project = $2 AND key = ANY($3)",
+    keys: Type::BYTEA_ARRAY,
+};
 
 /// Names nothing: before the database was reached there is nothing to name.
 static NO_KEY: HandleKey = HandleKey::from_bytes([0; 32]);
@@ -137,7 +198,16 @@ impl Postgres {
             .enable_all()
             .build()
             .map_err(|error| unusable(error.to_string()))?;
-        let inner = Inner { pool, options: *options, key: OnceLock::new(), name: without_password(url) };
+        let inner = Inner {
+            pool,
+            options: *options,
+            writes: Lanes::default(),
+            by_handle: Lanes::default(),
+            by_key: Lanes::default(),
+            unindexed: index::Unindexed::default(),
+            key: OnceLock::new(),
+            name: without_password(url),
+        };
         let store = Self { inner: Arc::new(inner), runtime: Some(runtime) };
         match store.wait(|inner| async move { inner.ready().await }) {
             // It will be there again, and nobody has to start this process anew for that.
@@ -155,6 +225,32 @@ impl Postgres {
         let work = work(Arc::clone(&self.inner));
         let Some(runtime) = &self.runtime else { return Err(Failure::Away("the store is closed".to_owned())) };
         runtime.spawn(async move { drop(answer.send(work.await)) });
+        answered.recv().unwrap_or_else(|_| Err(Failure::Away("the call came to no end".to_owned())))
+    }
+
+    /// Has a job done together with others of its lane, and waits for its reply.
+    fn share<K, J, T, F>(
+        &self,
+        lanes: fn(&Inner) -> &Lanes<K, J>,
+        lane: K,
+        weight: usize,
+        job: impl FnOnce(SyncSender<Result<T, Failure>>) -> J,
+        work: impl Fn(Arc<Inner>, K, Vec<J>) -> F + Send + Sync + 'static,
+    ) -> Result<T, Failure>
+    where
+        K: Eq + std::hash::Hash + Clone + Send + Sync + 'static,
+        J: Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(runtime) = &self.runtime else { return Err(Failure::Away("the store is closed".to_owned())) };
+        let (reply, answered) = sync_channel(1);
+        if lanes(&self.inner).join(&lane, weight, job(reply)) {
+            let inner = Arc::clone(&self.inner);
+            runtime.spawn(async move {
+                lanes(&inner).serve(&lane, |group| work(Arc::clone(&inner), lane.clone(), group)).await;
+            });
+        }
         answered.recv().unwrap_or_else(|_| Err(Failure::Away("the call came to no end".to_owned())))
     }
 
@@ -186,112 +282,45 @@ impl Postgres {
     }
 
     pub(crate) fn original(&self, scope: &Scope, handle: Handle) -> Result<Option<String>, StoreError> {
-        let of = scope.clone();
-        let row = self.read("read an original", scope, Box::new(move |client| Box::pin(async move {
-            let rows = client
-                .query_typed(
-                    "SELECT length, hash, zstd, data FROM headroom.originals WHERE tenant = $1 AND project = $2 AND handle = $3",
-                    &[text(&of.tenant), text(&of.project), number(&bits(handle))],
-                )
-                .await?;
-            Ok(rows.into_iter().next())
-        })))?;
-        let Some(row) = row else { return Ok(None) };
-        let (length, hash, zstd, data): (i64, Vec<u8>, bool, Vec<u8>) =
-            (field(&row, 0)?, field(&row, 1)?, field(&row, 2)?, field(&row, 3)?);
+        let found = lookup(self, |inner| &inner.by_handle, scope, &ORIGINALS, vec![bits(handle)], ORIGINAL_BYTES)?;
+        let Some(row) = found.row(&bits(handle)) else { return Ok(None) };
+        let (length, hash, zstd, data): (i64, &[u8], bool, &[u8]) =
+            (field(row, 1)?, field(row, 2)?, field(row, 3)?, field(row, 4)?);
         let length = usize::try_from(length).unwrap_or_default();
-        let text = unpack(&data, zstd, length).ok_or(StoreError::Damaged(handle))?;
-        if ContentHash::of(&text).as_bytes()[..] != hash[..] {
+        let text = unpack(data, zstd, length).ok_or(StoreError::Damaged(handle))?;
+        if ContentHash::of(&text).as_bytes()[..] != *hash {
             return Err(StoreError::Damaged(handle));
         }
         Ok(Some(text))
     }
 
     pub(crate) fn contains(&self, scope: &Scope, handle: Handle) -> Result<bool, StoreError> {
-        let of = scope.clone();
-        self.read(
-            "look for an original",
-            scope,
-            Box::new(move |client| {
-                Box::pin(async move {
-                    let rows = client
-                        .query_typed(
-                            "SELECT 1 FROM headroom.originals WHERE tenant = $1 AND project = $2 AND handle = $3",
-                            &[text(&of.tenant), text(&of.project), number(&bits(handle))],
-                        )
-                        .await?;
-                    Ok(!rows.is_empty())
-                })
-            }),
-        )
+        let found = lookup(self, |inner| &inner.by_handle, scope, &KEPT, vec![bits(handle)], 1)?;
+        Ok(found.row(&bits(handle)).is_some())
+    }
+
+    /// Rows of a table whose keys are lineages.
+    fn by_key(&self, scope: &Scope, table: &'static Table, of: &[Lineage]) -> Result<Arc<Found<Vec<u8>>>, StoreError> {
+        let keys = of.iter().map(|lineage| lineage.as_bytes().to_vec()).collect();
+        lookup(self, |inner| &inner.by_key, scope, table, keys, RENDERING_BYTES)
     }
 
     pub(crate) fn renderings(&self, scope: &Scope, of: &[Lineage]) -> Result<Vec<Option<Rendering>>, StoreError> {
-        let here = scope.clone();
-        let lineages: Vec<Vec<u8>> = of.iter().map(|lineage| lineage.as_bytes().to_vec()).collect();
-        let rows = self.read("read renderings", scope, Box::new(move |client| Box::pin(async move {
-            Ok(client
-                .query_typed(
-                    "SELECT lineage, reason, compressor, before, after, zstd, replacements, handles FROM headroom.renderings
-                     WHERE tenant = $1 AND project = $2 AND lineage = ANY($3)",
-                    &[text(&here.tenant), text(&here.project), (&lineages, Type::BYTEA_ARRAY)],
-                )
-                .await?)
-        })))?;
-        let mut found = std::collections::HashMap::new();
-        for row in &rows {
-            let lineage: Vec<u8> = field(row, 0)?;
-            // A rendering that cannot be read is a rendering that is not there: it is computed again.
-            if let Some(rendering) = rendering_of(row)? {
-                found.insert(lineage, rendering);
-            }
-        }
-        Ok(of.iter().map(|lineage| found.get(&lineage.as_bytes()[..]).cloned()).collect())
+        let found = self.by_key(scope, &RENDERINGS, of)?;
+        // A rendering that cannot be read is a rendering that is not there: it is computed again.
+        of.iter().map(|key| found.row(&key.as_bytes().to_vec()).map_or(Ok(None), rendering_of)).collect()
     }
 
     pub(crate) fn exchanges(&self, scope: &Scope, keys: &[Lineage]) -> Result<Vec<Option<String>>, StoreError> {
-        let here = scope.clone();
-        let wanted: Vec<Vec<u8>> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
-        let rows = self.read(
-            "read exchanges",
-            scope,
-            Box::new(move |client| {
-                Box::pin(async move {
-                    Ok(client
-                .query_typed(
-                    "SELECT key, document FROM headroom.exchanges WHERE tenant = $1 AND project = $2 AND key = ANY($3)",
-                    &[text(&here.tenant), text(&here.project), (&wanted, Type::BYTEA_ARRAY)],
-                )
-                .await?)
-                })
-            }),
-        )?;
-        let mut found = std::collections::HashMap::<Vec<u8>, String>::new();
-        for row in &rows {
-            found.insert(field(row, 0)?, field(row, 1)?);
-        }
-        Ok(keys.iter().map(|key| found.get(&key.as_bytes()[..]).cloned()).collect())
+        let found = self.by_key(scope, &EXCHANGES, keys)?;
+        keys.iter().map(|key| found.row(&key.as_bytes().to_vec()).map(|row| field(row, 1)).transpose()).collect()
     }
 
     pub(crate) fn outcome(&self, scope: &Scope, key: Lineage) -> Result<Option<String>, StoreError> {
-        let here = scope.clone();
-        let rows = self.read(
-            "look for an outcome",
-            scope,
-            Box::new(move |client| {
-                Box::pin(async move {
-                    Ok(client
-                .query_typed(
-                    "SELECT zstd, document FROM headroom.outcomes WHERE tenant = $1 AND project = $2 AND key = $3",
-                    &[text(&here.tenant), text(&here.project), bytes(&&key.as_bytes()[..])],
-                )
-                .await?)
-                })
-            }),
-        )?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let (zstd, packed): (bool, Vec<u8>) = (field(row, 0)?, field(row, 1)?);
-        Ok(unpack_bytes(&packed, zstd, usize::MAX).and_then(|bytes| String::from_utf8(bytes).ok()))
+        let found = self.by_key(scope, &OUTCOMES, &[key])?;
+        let Some(row) = found.row(&key.as_bytes().to_vec()) else { return Ok(None) };
+        let (zstd, packed): (bool, &[u8]) = (field(row, 1)?, field(row, 2)?);
+        Ok(unpack_bytes(packed, zstd, usize::MAX).and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {
@@ -470,73 +499,103 @@ impl Inner {
     }
 
     /// Runs one transaction. A server that takes a call and never answers is away like any other.
-    async fn transact<T>(&self, who: &Who, commit: Commit, work: Work<T>) -> Result<T, Failure> {
-        let ended = tokio::time::timeout(CALL, self.attempt(who, commit, work)).await;
-        ended.unwrap_or_else(|_| {
-            self.pool.leave_alone();
-            Err(Failure::Away("the database did not answer in time".to_owned()))
+    async fn transact<T: Send>(&self, who: &Who, commit: Commit, work: Work<T>) -> Result<T, Failure> {
+        self.in_time(async {
+            let begin = begin(who, commit)?;
+            let borrowed = self.begun(&begin).await?;
+            let result = work(&borrowed.client).await;
+            self.end(borrowed, result).await
         })
+        .await
     }
 
-    /// Runs one transaction, on another connection if the one at hand turns out to be dead before anything was done.
-    async fn attempt<T>(&self, who: &Who, commit: Commit, work: Work<T>) -> Result<T, Failure> {
-        let begin = begin(who, commit)?;
+    /// The same in fewer round trips: the work is sent together with the beginning of its transaction. `make` makes it once more for another
+    /// connection if the one at hand turns out to be dead.
+    async fn transact_at_once<T: Send>(
+        &self,
+        who: &Who,
+        commit: Commit,
+        make: impl Fn() -> Work<T> + Send + Sync,
+    ) -> Result<T, Failure> {
+        self.in_time(async {
+            let begin = begin(who, commit)?;
+            let mut tries = 0;
+            loop {
+                let borrowed = self.pool.borrow().await?;
+                let work = make()(&borrowed.client);
+                // Both are polled in this order, so that they are sent in it. What follows a beginning that failed fails with it.
+                let (begun, result) = futures_util::future::join(borrowed.client.batch_execute(&begin), work).await;
+                match begun {
+                    Ok(()) => return self.end(borrowed, result).await,
+                    Err(error) if Self::is_dead(&borrowed, &error) && tries <= self.options.connections => tries += 1,
+                    Err(error) => return self.end(borrowed, Err(error.into())).await,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn in_time<T>(&self, transaction: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
+        let ended = tokio::time::timeout(CALL, transaction).await;
+        ended.unwrap_or_else(|_| Err(self.pool.leave_alone("the database did not answer in time".to_owned())))
+    }
+
+    /// A connection with a transaction begun, another one if that at hand turns out to be dead.
+    async fn begun(&self, begin: &str) -> Result<Borrowed, Failure> {
         let mut tries = 0;
-        let borrowed = loop {
+        loop {
             let borrowed = self.pool.borrow().await?;
-            match borrowed.client.batch_execute(&begin).await {
-                Ok(()) => break borrowed,
-                Err(error)
-                    if (borrowed.client.is_closed() || error.as_db_error().is_none())
-                        && tries <= self.options.connections =>
-                {
-                    tries += 1;
-                }
+            match borrowed.client.batch_execute(begin).await {
+                Ok(()) => return Ok(borrowed),
+                Err(error) if Self::is_dead(&borrowed, &error) && tries <= self.options.connections => tries += 1,
                 Err(error) => return Err(error.into()),
-            }
-        };
-        match work(&borrowed.client).await {
-            Ok(result) => {
-                borrowed.client.batch_execute("COMMIT").await.map_err(lost)?;
-                self.pool.give_back(borrowed);
-                Ok(result)
-            }
-            Err(failure) => {
-                // One that cannot even be rolled back is not given back, which ends it.
-                if borrowed.client.batch_execute("ROLLBACK").await.is_ok() {
-                    self.pool.give_back(borrowed);
-                }
-                Err(match failure {
-                    Failure::Said(error) => lost(error),
-                    other => other,
-                })
             }
         }
     }
-}
 
-/// A connection that broke is a database that is away.
-fn lost(error: tokio_postgres::Error) -> Failure {
-    if error.is_closed() || error.as_db_error().is_none() { Failure::Away(said(&error)) } else { Failure::Said(error) }
+    fn is_dead(borrowed: &Borrowed, error: &tokio_postgres::Error) -> bool {
+        borrowed.client.is_closed() || error.as_db_error().is_none()
+    }
+
+    async fn end<T: Send>(&self, borrowed: Borrowed, result: Result<T, Failure>) -> Result<T, Failure> {
+        let ended = match &result {
+            Ok(_) => borrowed.client.batch_execute("COMMIT").await,
+            Err(_) => borrowed.client.batch_execute("ROLLBACK").await,
+        };
+        match (ended, result) {
+            (Ok(()), result) => {
+                self.pool.give_back(borrowed);
+                result
+            }
+            // One that cannot even be rolled back is not given back, which ends it.
+            (Err(_), Err(failure)) => Err(failure),
+            (Err(error), Ok(_)) => Err(error.into()),
+        }
+    }
 }
 
 /// The statements that begin a transaction. One message, so that they cost one round trip.
 fn begin(who: &Who, commit: Commit) -> Result<String, Failure> {
     let commit = match commit {
-        Commit::Durable => "on",
-        Commit::Soon => "off",
+        Commit::Durable => "'on'",
+        Commit::Soon => "'off'",
     };
-    let limits = format!(
-        "SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 2000; SET LOCAL synchronous_commit = {commit}"
-    );
-    Ok(match who {
-        Who::Keeper => format!("BEGIN; SET LOCAL ROLE headroom_keeper; {limits}"),
-        Who::Member(scope) => format!(
-            "BEGIN; SET LOCAL ROLE headroom_member; {limits}; SELECT set_config('headroom.tenant', {}, true), set_config('headroom.project', {}, true)",
-            quoted(&scope.tenant)?,
-            quoted(&scope.project)?
-        ),
-    })
+    let set = |name: &str, value: &str| format!("set_config('{name}', {value}, true)");
+    let role = match who {
+        Who::Member(_) => "'headroom_member'",
+        Who::Keeper => "'headroom_keeper'",
+    };
+    let mut settings = vec![
+        set("role", role),
+        set("statement_timeout", "'5000'"),
+        set("lock_timeout", "'2000'"),
+        set("synchronous_commit", commit),
+    ];
+    if let Who::Member(scope) = who {
+        settings.push(set("headroom.tenant", &quoted(&scope.tenant)?));
+        settings.push(set("headroom.project", &quoted(&scope.project)?));
+    }
+    Ok(format!("BEGIN; SELECT {}", settings.join(", ")))
 }
 
 /// A text as SQL takes it whatever the server's settings are: between two marks that do not stand in it.

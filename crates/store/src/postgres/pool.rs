@@ -25,7 +25,8 @@ pub(super) struct Pool {
     tls: Option<MakeRustlsConnect>,
     places: Arc<Semaphore>,
     idle: Mutex<Vec<Client>>,
-    away_until: Mutex<Option<Instant>>,
+    /// Until when it is left alone, and why.
+    away: Mutex<Option<(Instant, String)>>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -51,14 +52,14 @@ impl Pool {
             _ => Some(tls()?),
         };
         let places = Arc::new(Semaphore::new(size));
-        Ok(Self { config, tls, places, idle: Mutex::default(), away_until: Mutex::default() })
+        Ok(Self { config, tls, places, idle: Mutex::default(), away: Mutex::default() })
     }
 
     pub(super) async fn borrow(&self) -> Result<Borrowed, Failure> {
-        if let Some(until) = *lock(&self.away_until)
-            && Instant::now() < until
+        if let Some((until, why)) = &*lock(&self.away)
+            && Instant::now() < *until
         {
-            return Err(Failure::Away("the database was not there a moment ago".to_owned()));
+            return Err(Failure::Away(why.clone()));
         }
         let place = timeout(CONNECT, Arc::clone(&self.places).acquire_owned())
             .await
@@ -72,14 +73,15 @@ impl Pool {
         };
         let client = match idle {
             Some(client) => client,
-            None => self.connect().await.inspect_err(|_| self.leave_alone())?,
+            None => self.connect().await.map_err(|why| self.leave_alone(why))?,
         };
         Ok(Borrowed { client, _place: place })
     }
 
-    /// Fails calls at once for a while.
-    pub(super) fn leave_alone(&self) {
-        *lock(&self.away_until) = Some(Instant::now() + AWAY);
+    /// Fails calls at once for a while, with what this one is told.
+    pub(super) fn leave_alone(&self, why: String) -> Failure {
+        *lock(&self.away) = Some((Instant::now() + AWAY, why.clone()));
+        Failure::Away(why)
     }
 
     /// Takes a connection back after a transaction that ended well.
@@ -87,8 +89,8 @@ impl Pool {
         lock(&self.idle).push(borrowed.client);
     }
 
-    async fn connect(&self) -> Result<Client, Failure> {
-        let away = |error: &dyn std::fmt::Display| Failure::Away(error.to_string());
+    /// A new connection, or why there is none.
+    async fn connect(&self) -> Result<Client, String> {
         let connecting = async {
             match &self.tls {
                 None => {
@@ -105,8 +107,8 @@ impl Pool {
         };
         match timeout(CONNECT, connecting).await {
             Ok(Ok(client)) => Ok(client),
-            Ok(Err(error)) => Err(away(&super::said(&error))),
-            Err(_) => Err(away(&"no connection within three seconds")),
+            Ok(Err(error)) => Err(super::said(&error)),
+            Err(_) => Err("no connection within three seconds".to_owned()),
         }
     }
 }

@@ -1,190 +1,265 @@
-//! Writing a batch: one transaction, in the order that what refers comes after what it refers to.
+//! Writing: batches of one scope that arrive together become one transaction, in the order that what refers comes after what it refers to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join4, try_join5};
 use headroom_core::{ContentHash, Handle};
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::collect::{self, LOCK};
-use super::{Commit, Failure, Postgres, Who, Work, bits, bytes, memory, number, plain, text};
+use super::{Commit, Failure, Inner, Postgres, Value, Who, Work, bits, index, memory, number, plain, text};
 use crate::packed::{clamp, pack};
-use crate::{Batch, Lineage, Rendering, Scope, StoreError};
+use crate::{Batch, Lineage, Outcome, Rendering, Scope, Sighting, StoreError};
 
 /// A conversation's time of use is written at most this often.
 const TOUCH_EVERY_MS: i64 = 60 * 60 * 1000;
 
-pub(super) fn write(store: &Postgres, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
-    let commit = if batch.must_survive_power_loss() { Commit::Durable } else { Commit::Soon };
-    // Only now the key is known for certain that handles have to be made with.
-    store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
-    let prepared = Arc::new(Prepared::of(store, scope, batch)?);
-    let budget = store.inner.options.budget_bytes;
-    let attempt = || {
-        let prepared = Arc::clone(&prepared);
-        let work: Work<()> = Box::new(move |client| Box::pin(async move { prepared.write(client, budget).await }));
-        store.run("write", Who::Member(scope.clone()), commit, work)
-    };
-    let mut written = attempt();
-    if matches!(written, Err(StoreError::OverBudget { .. })) {
-        let incoming: u64 = prepared.originals.data.iter().map(|data| data.len() as u64).sum();
-        // A failed collection is not this batch's fault: the second attempt decides.
-        let _ = collect::collect(store, budget.saturating_sub(incoming), prepared.batch.now_ms);
-        written = attempt();
-    }
-    if written.is_ok() && !prepared.batch.sightings.is_empty() {
-        index_behind(store, prepared);
-    }
-    written
+/// A batch on its way, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    batch: Arc<Prepared>,
+    reply: SyncSender<Result<(), Failure>>,
 }
 
-/// Has the words of what was met indexed when nobody waits for it. What a crash keeps from that is made up for by the next search.
-fn index_behind(store: &Postgres, prepared: Arc<Prepared>) {
-    let (inner, Some(runtime)) = (Arc::clone(&store.inner), &store.runtime) else { return };
-    runtime.spawn(async move {
-        let who = Who::Member(prepared.scope.clone());
-        let work: Work<()> = Box::new(move |client| {
-            Box::pin(async move {
-                let met = |handle: &Handle| prepared.batch.sightings.iter().any(|(met, _)| met == handle);
-                for (handle, text) in prepared.batch.originals.iter().filter(|(handle, _)| met(handle)) {
-                    memory::index(client, &prepared.scope, bits(*handle), text).await?;
-                }
-                Ok(())
-            })
-        });
-        if let Err(error) = inner.transact(&who, Commit::Soon, work).await {
-            tracing::debug!(?error, "words could not be indexed now; the next search will");
+pub(super) fn write(store: &Postgres, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
+    // Only now the key is known for certain that handles have to be made with.
+    store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
+    let batch = Arc::new(Prepared::of(store, batch)?);
+    let waiting = |reply| Waiting { batch: Arc::clone(&batch), reply };
+    let written = store.share(
+        |inner| &inner.writes,
+        scope.clone(),
+        batch.weight(),
+        waiting,
+        |inner, scope, group| async move { write_group(&inner, scope, group).await },
+    );
+    written.map_err(|failure| failure.of("write"))?;
+    let met = batch.batch.sightings.iter().map(|(handle, _)| bits(*handle));
+    index::index_behind(store, scope, met);
+    Ok(())
+}
+
+/// Writes a group. Each batch stands or falls alone, unless the database itself is at fault.
+async fn write_group(inner: &Inner, scope: Scope, group: Vec<Waiting>) {
+    let batches: Arc<[Arc<Prepared>]> = group.iter().map(|waiting| Arc::clone(&waiting.batch)).collect();
+    let written = write_together(inner, &scope, batches).await;
+    let alone = match &written {
+        Ok(()) | Err(Failure::Away(_)) => false,
+        Err(Failure::Refused(_)) => true,
+        // One that came too late for all of them comes no earlier for each.
+        Err(Failure::Said { code, .. }) => *code != SqlState::QUERY_CANCELED && *code != SqlState::LOCK_NOT_AVAILABLE,
+    };
+    if alone && group.len() > 1 {
+        for Waiting { batch, reply } in group {
+            // Who waited may have gone away, here and below.
+            let _ = reply.send(write_together(inner, &scope, Arc::new([batch])).await);
         }
-    });
+        return;
+    }
+    let mut written = Some(written);
+    for (left, Waiting { reply, .. }) in group.into_iter().enumerate().rev() {
+        let result = match (left, &written) {
+            (0, _) | (_, None) => written.take().unwrap_or(Ok(())),
+            (_, Some(Ok(()))) => Ok(()),
+            (_, Some(Err(failure))) => Err(failure.again()),
+        };
+        let _ = reply.send(result);
+    }
+}
+
+/// Writes batches in one transaction, making room first if there is none.
+async fn write_together(inner: &Inner, scope: &Scope, batches: Arc<[Arc<Prepared>]>) -> Result<(), Failure> {
+    let (who, budget) = (Who::Member(scope.clone()), inner.options.budget_bytes);
+    let durable = batches.iter().any(|prepared| prepared.durable);
+    let commit = if durable { Commit::Durable } else { Commit::Soon };
+    let attempt = || {
+        inner.transact_at_once(&who, commit, || {
+            let (scope, batches) = (scope.clone(), Arc::clone(&batches));
+            let work: Work<()> = Box::new(move |client| {
+                Box::pin(async move { Group::of(&scope, &batches).write(client, budget).await })
+            });
+            work
+        })
+    };
+    let written = attempt().await;
+    if !matches!(written, Err(Failure::Refused(StoreError::OverBudget { .. }))) {
+        return written;
+    }
+    let incoming: u64 =
+        batches.iter().flat_map(|prepared| &prepared.originals).map(|kept| kept.data.len() as u64).sum();
+    let now_ms = batches.iter().map(|prepared| prepared.batch.now_ms).max().unwrap_or(0);
+    // A failed collection is not this group's fault: the second attempt decides.
+    let room = collect::make_room(budget.saturating_sub(incoming), now_ms);
+    let _ = inner.transact(&Who::Keeper, Commit::Soon, room).await;
+    attempt().await
+}
+
+/// An original as it is stored.
+#[derive(Debug)]
+struct Original {
+    handle: i64,
+    length: i64,
+    hash: ContentHash,
+    zstd: bool,
+    data: Vec<u8>,
 }
 
 /// A batch with what takes time done before the transaction.
+#[derive(Debug)]
 struct Prepared {
-    scope: Scope,
+    /// Without its originals.
     batch: Batch,
-    originals: Originals,
-}
-
-/// Originals as columns.
-#[derive(Default)]
-struct Originals {
-    handles: Vec<i64>,
-    lengths: Vec<i64>,
-    hashes: Vec<Vec<u8>>,
-    zstd: Vec<bool>,
-    data: Vec<Vec<u8>>,
+    originals: Vec<Original>,
+    durable: bool,
 }
 
 impl Prepared {
-    fn of(store: &Postgres, scope: &Scope, mut batch: Batch) -> Result<Self, StoreError> {
-        // In one order everywhere, so that two who write the same do not wait for each other crosswise.
-        batch.originals.sort();
-        let mut originals = Originals::default();
-        let key = store.handle_key();
-        for (handle, text) in &batch.originals {
+    fn of(store: &Postgres, mut batch: Batch) -> Result<Self, StoreError> {
+        let (key, durable) = (store.handle_key(), batch.must_survive_power_loss());
+        let mut originals = Vec::with_capacity(batch.originals.len());
+        for (handle, text) in std::mem::take(&mut batch.originals) {
             // A handle that was made before the database was reached is none of this store's.
-            if Handle::of(key, text) != *handle {
+            if Handle::of(key, &text) != handle {
                 return Err(StoreError::Unavailable("the database has only just come back".to_owned()));
             }
             let (zstd, data) = pack(text.as_bytes());
-            originals.handles.push(bits(*handle));
-            originals.lengths.push(clamp(text.len() as u64));
-            originals.hashes.push(ContentHash::of(text).as_bytes().to_vec());
-            originals.zstd.push(zstd);
-            originals.data.push(data);
+            let (length, hash) = (clamp(text.len() as u64), ContentHash::of(&text));
+            originals.push(Original { handle: bits(handle), length, hash, zstd, data });
         }
-        Ok(Self { scope: scope.clone(), batch, originals })
+        Ok(Self { batch, originals, durable })
+    }
+
+    /// About how many bytes it puts into a message. What replaces an earlier rendering goes alone: what earlier batches of a group say of
+    /// the same lineage has to be there before it.
+    fn weight(&self) -> usize {
+        if !self.batch.superseding.is_empty() {
+            return usize::MAX;
+        }
+        let originals: usize = self.originals.iter().map(|kept| kept.data.len()).sum();
+        let renderings: usize = self.batch.renderings.iter().map(|(_, rendering)| rendering.bytes()).sum();
+        let documents: usize = self.batch.exchanges.iter().map(|(_, document)| document.len()).sum();
+        let receipts: usize = self.batch.receipts.iter().map(|receipt| receipt.document.len()).sum();
+        let outcomes: usize = self.batch.outcomes.iter().map(|outcome| outcome.document.len()).sum();
+        originals + renderings + documents + receipts + outcomes
+    }
+}
+
+/// Batches as they are written: everything of one table at once, in the order of its keys, so that two who write the same at the same
+/// time do not wait for each other crosswise.
+struct Group<'g> {
+    scope: &'g Scope,
+    batches: &'g [Arc<Prepared>],
+}
+
+impl<'g> Group<'g> {
+    const fn of(scope: &'g Scope, batches: &'g [Arc<Prepared>]) -> Self {
+        Self { scope, batches }
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &'g Batch> {
+        self.batches.iter().map(|prepared| &prepared.batch)
     }
 
     async fn write(&self, client: &Client, budget: u64) -> Result<(), Failure> {
-        let (tenant, project) = (&self.scope.tenant, &self.scope.project);
-        let now = clamp(self.batch.now_ms);
-        let refers = !self.originals.handles.is_empty() || !self.batch.renderings.is_empty();
-        if refers {
-            client.query_typed("SELECT pg_advisory_xact_lock_shared($1)", &[number(&LOCK)]).await?;
-        }
-        let mut added = self.keep(client).await?;
-        added += self.file_outcomes(client).await?;
-        if !self.originals.handles.is_empty() {
-            let used = collect::stored_bytes(client).await?.saturating_add(added).unsigned_abs();
-            if used > budget {
-                return Err(Failure::Refused(StoreError::OverBudget { used, budget }));
-            }
-        }
-        let root = self.batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
-        if self.batch.conversation.is_some() {
-            client
-                .execute_typed(
-                    "INSERT INTO headroom.conversations AS c (tenant, project, root, used_ms) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT (tenant, project, root) DO UPDATE SET used_ms = $4 WHERE c.used_ms + $5 < $4",
-                    &[text(tenant), text(project), bytes(&&root.as_bytes()[..]), number(&now), number(&TOUCH_EVERY_MS)],
-                )
-                .await?;
-        }
-        if !self.batch.superseding.is_empty() {
-            let lineages: Vec<&[u8]> = self.batch.superseding.iter().map(|(of, _)| &of.as_bytes()[..]).collect();
-            client
-                .execute_typed(
-                    "DELETE FROM headroom.renderings WHERE tenant = $1 AND project = $2 AND lineage = ANY($3)",
-                    &[text(tenant), text(project), (&lineages, Type::BYTEA_ARRAY)],
-                )
-                .await?;
-        }
-        // All of them are under way at once: the connection takes them one after the other without waiting for answers.
-        let renderings = self.batch.superseding.iter().chain(&self.batch.renderings);
-        try_join_all(renderings.map(|(lineage, rendering)| self.render(client, root, *lineage, rendering))).await?;
-        try_join_all(self.batch.exchanges.iter().map(|(key, document)| async move {
-            client
-                .execute_typed(
-                    "INSERT INTO headroom.exchanges (tenant, project, key, created_ms, document) VALUES ($1, $2, $3, $4, $5)
-                     ON CONFLICT DO NOTHING",
-                    &[text(tenant), text(project), bytes(&&key.as_bytes()[..]), number(&now), text(&plain(document))],
-                )
-                .await
-        }))
-        .await?;
-        self.receipts(client).await?;
-        try_join_all(
-            self.batch.sightings.iter().map(|(handle, met)| memory::note(client, &self.scope, *handle, met, now)),
+        // All of them are under way at once: they are polled, and so sent, in this order, and the connection takes them one after the other.
+        let ((_locked, kept, outcomes, _touched, _rendered), (_exchanged, _noted, _met, stored)) = try_join(
+            try_join5(
+                self.hold_off_collections(client),
+                self.keep(client),
+                self.file_outcomes(client),
+                self.touch(client),
+                self.render(client),
+            ),
+            try_join4(
+                self.file_exchanges(client),
+                self.file_receipts(client),
+                self.note_sightings(client),
+                self.stored_bytes(client),
+            ),
         )
         .await?;
+        let added = kept + outcomes;
+        let used = stored.unwrap_or(0).saturating_add(added).unsigned_abs();
+        if stored.is_some() && used > budget {
+            return Err(Failure::Refused(StoreError::OverBudget { used, budget }));
+        }
         collect::count(client, added).await
+    }
+
+    fn keeps(&self) -> bool {
+        self.batches.iter().any(|prepared| !prepared.originals.is_empty())
+    }
+
+    /// Nothing is removed that this transaction is about to name.
+    async fn hold_off_collections(&self, client: &Client) -> Result<(), Failure> {
+        if self.keeps() || self.batches().any(|batch| !batch.renderings.is_empty() || !batch.superseding.is_empty()) {
+            client.query_typed("SELECT pg_advisory_xact_lock_shared($1)", &[number(&LOCK)]).await?;
+        }
+        Ok(())
+    }
+
+    /// How much there was before this transaction, if it matters to it.
+    async fn stored_bytes(&self, client: &Client) -> Result<Option<i64>, Failure> {
+        if self.keeps() { collect::stored_bytes(client).await.map(Some) } else { Ok(None) }
+    }
+
+    /// Runs a statement on the tenant's project (`$1`, `$2`).
+    async fn execute(&self, client: &Client, statement: &str, more: &[Value<'_>]) -> Result<u64, Failure> {
+        Ok(client.execute_typed(statement, &self.values(more)).await?)
+    }
+
+    fn values<'v>(&'v self, more: &[Value<'v>]) -> Vec<Value<'v>> {
+        let mut values = vec![text(&self.scope.tenant), text(&self.scope.project)];
+        values.extend_from_slice(more);
+        values
     }
 
     /// Files the originals; says how many bytes they added.
     async fn keep(&self, client: &Client) -> Result<i64, Failure> {
-        let Originals { handles, lengths, hashes, zstd, data } = &self.originals;
-        if handles.is_empty() {
+        if !self.keeps() {
             return Ok(0);
         }
-        let now = clamp(self.batch.now_ms);
-        let (tenant, project) = (text(&self.scope.tenant), text(&self.scope.project));
+        let mut kept: Vec<(&Original, i64)> = self
+            .batches
+            .iter()
+            .flat_map(|prepared| prepared.originals.iter().map(|kept| (kept, clamp(prepared.batch.now_ms))))
+            .collect();
+        kept.sort_by_key(|(kept, _)| kept.handle);
+        let handles: Vec<i64> = kept.iter().map(|(kept, _)| kept.handle).collect();
+        let times: Vec<i64> = kept.iter().map(|(_, now)| *now).collect();
+        let lengths: Vec<i64> = kept.iter().map(|(kept, _)| kept.length).collect();
+        let hashes: Vec<&[u8]> = kept.iter().map(|(kept, _)| &kept.hash.as_bytes()[..]).collect();
+        let zstd: Vec<bool> = kept.iter().map(|(kept, _)| kept.zstd).collect();
+        let data: Vec<&[u8]> = kept.iter().map(|(kept, _)| &kept.data[..]).collect();
+        let values = self.values(&[
+            (&handles, Type::INT8_ARRAY),
+            (&times, Type::INT8_ARRAY),
+            (&lengths, Type::INT8_ARRAY),
+            (&hashes, Type::BYTEA_ARRAY),
+            (&zstd, Type::BOOL_ARRAY),
+            (&data, Type::BYTEA_ARRAY),
+        ]);
         let rows = client
             .query_typed(
                 "INSERT INTO headroom.originals (tenant, project, handle, created_ms, length, hash, zstd, data)
-                 SELECT $1, $2, t.handle, $3, t.length, t.hash, t.zstd, t.data
-                 FROM unnest($4::bigint[], $5::bigint[], $6::bytea[], $7::boolean[], $8::bytea[]) AS t (handle, length, hash, zstd, data)
+                 SELECT $1, $2, t.* FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::boolean[], $8::bytea[]) AS t
                  ON CONFLICT DO NOTHING RETURNING octet_length(data)::bigint",
-                &[
-                    tenant.clone(),
-                    project.clone(),
-                    number(&now),
-                    (handles, Type::INT8_ARRAY),
-                    (lengths, Type::INT8_ARRAY),
-                    (hashes, Type::BYTEA_ARRAY),
-                    (zstd, Type::BOOL_ARRAY),
-                    (data, Type::BYTEA_ARRAY),
-                ],
+                &values,
             )
             .await?;
         let added = rows.iter().map(|row| row.try_get::<_, i64>(0)).sum::<Result<i64, _>>()?;
         if rows.len() < handles.len() {
+            let values = self.values(&[(&handles, Type::INT8_ARRAY), (&hashes, Type::BYTEA_ARRAY)]);
             let colliding = client
                 .query_typed(
                     "SELECT o.handle FROM headroom.originals AS o JOIN unnest($3::bigint[], $4::bytea[]) AS t (handle, hash)
-                     ON o.handle = t.handle WHERE o.tenant = $1 AND o.project = $2 AND o.hash <> t.hash LIMIT 1",
-                    &[tenant, project, (handles, Type::INT8_ARRAY), (hashes, Type::BYTEA_ARRAY)],
+                     ON o.handle = t.handle
+                     WHERE o.tenant = $1 AND o.project = $2 AND o.handle = ANY($3) AND o.hash <> t.hash LIMIT 1",
+                    &values,
                 )
                 .await?;
             if let Some(row) = colliding.first() {
@@ -196,71 +271,168 @@ impl Prepared {
 
     /// Files what compressing gave; says how many bytes that added.
     async fn file_outcomes(&self, client: &Client) -> Result<i64, Failure> {
-        let now = clamp(self.batch.now_ms);
-        let filed = self.batch.outcomes.iter().map(|outcome| async move {
-            let (zstd, document) = pack(outcome.document.as_bytes());
-            let handle = outcome.handle.map(bits);
-            let rows = client
-                .execute_typed(
-                    "INSERT INTO headroom.outcomes (tenant, project, key, handle, created_ms, zstd, document)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                    &[
-                        text(&self.scope.tenant),
-                        text(&self.scope.project),
-                        bytes(&&outcome.key.as_bytes()[..]),
-                        (&handle, Type::INT8),
-                        number(&now),
-                        (&zstd, Type::BOOL),
-                        (&document, Type::BYTEA),
-                    ],
-                )
-                .await?;
-            Ok::<i64, Failure>(if rows > 0 { clamp(document.len() as u64) } else { 0 })
-        });
-        Ok(try_join_all(filed).await?.into_iter().sum())
-    }
-
-    async fn render(
-        &self,
-        client: &Client,
-        root: Lineage,
-        lineage: Lineage,
-        rendering: &Rendering,
-    ) -> Result<(), Failure> {
-        let (zstd, packed) = pack(&rendering.encode_replacements());
-        let (before, after) = (i64::from(rendering.tokens.0), i64::from(rendering.tokens.1));
-        let handles: Vec<i64> = rendering.handles.iter().copied().map(bits).collect();
-        let reason = rendering.reason.code();
-        // The links go with the rendering: of one that was there already nothing is added.
-        client
-            .execute_typed(
-                "WITH filed AS (
-                    INSERT INTO headroom.renderings (tenant, project, lineage, root, reason, compressor, before, after, zstd, replacements, handles)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING 1)
-                 INSERT INTO headroom.links (tenant, project, handle, lineage)
-                 SELECT $1, $2, handle, $3 FROM unnest($11::bigint[]) AS handle, filed ON CONFLICT DO NOTHING",
-                &[
-                    text(&self.scope.tenant),
-                    text(&self.scope.project),
-                    bytes(&&lineage.as_bytes()[..]),
-                    bytes(&&root.as_bytes()[..]),
-                    text(&reason),
-                    text(&rendering.compressor),
-                    number(&before),
-                    number(&after),
-                    (&zstd, Type::BOOL),
-                    (&packed, Type::BYTEA),
-                    (&handles, Type::INT8_ARRAY),
-                ],
+        let mut outcomes: Vec<(&Outcome, i64)> = self
+            .batches()
+            .flat_map(|batch| batch.outcomes.iter().map(|outcome| (outcome, clamp(batch.now_ms))))
+            .collect();
+        if outcomes.is_empty() {
+            return Ok(0);
+        }
+        outcomes.sort_by_key(|(outcome, _)| outcome.key);
+        let packed: Vec<(bool, Vec<u8>)> =
+            outcomes.iter().map(|(outcome, _)| pack(outcome.document.as_bytes())).collect();
+        let keys: Vec<&[u8]> = outcomes.iter().map(|(outcome, _)| &outcome.key.as_bytes()[..]).collect();
+        let handles: Vec<Option<i64>> = outcomes.iter().map(|(outcome, _)| outcome.handle.map(bits)).collect();
+        let times: Vec<i64> = outcomes.iter().map(|(_, now)| *now).collect();
+        let zstd: Vec<bool> = packed.iter().map(|(zstd, _)| *zstd).collect();
+        let documents: Vec<&[u8]> = packed.iter().map(|(_, document)| &document[..]).collect();
+        let values = self.values(&[
+            (&keys, Type::BYTEA_ARRAY),
+            (&handles, Type::INT8_ARRAY),
+            (&times, Type::INT8_ARRAY),
+            (&zstd, Type::BOOL_ARRAY),
+            (&documents, Type::BYTEA_ARRAY),
+        ]);
+        let rows = client
+            .query_typed(
+                "INSERT INTO headroom.outcomes (tenant, project, key, handle, created_ms, zstd, document)
+                 SELECT $1, $2, t.* FROM unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bytea[]) AS t
+                 ON CONFLICT DO NOTHING RETURNING octet_length(document)::bigint",
+                &values,
             )
             .await?;
+        Ok(rows.iter().map(|row| row.try_get::<_, i64>(0)).sum::<Result<i64, _>>()?)
+    }
+
+    /// Notes that the conversations are in use.
+    async fn touch(&self, client: &Client) -> Result<(), Failure> {
+        let mut used = BTreeMap::<&[u8], i64>::new();
+        for batch in self.batches() {
+            if let Some(root) = &batch.conversation {
+                let at = used.entry(&root.as_bytes()[..]).or_default();
+                *at = (*at).max(clamp(batch.now_ms));
+            }
+        }
+        if used.is_empty() {
+            return Ok(());
+        }
+        let (roots, times): (Vec<&[u8]>, Vec<i64>) = used.into_iter().unzip();
+        self.execute(
+            client,
+            "INSERT INTO headroom.conversations AS c (tenant, project, root, used_ms)
+             SELECT $1, $2, t.* FROM unnest($3::bytea[], $4::bigint[]) AS t
+             ON CONFLICT (tenant, project, root) DO UPDATE SET used_ms = excluded.used_ms WHERE c.used_ms + $5 < excluded.used_ms",
+            &[(&roots, Type::BYTEA_ARRAY), (&times, Type::INT8_ARRAY), number(&TOUCH_EVERY_MS)],
+        )
+        .await?;
         Ok(())
     }
 
-    async fn receipts(&self, client: &Client) -> Result<(), Failure> {
+    async fn render(&self, client: &Client) -> Result<(), Failure> {
+        let superseded: Vec<&[u8]> =
+            self.batches().flat_map(|batch| &batch.superseding).map(|(of, _)| &of.as_bytes()[..]).collect();
+        let mut filed: Vec<(&Lineage, &Rendering, Lineage)> = self
+            .batches()
+            .flat_map(|batch| {
+                let root = batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
+                let renderings = batch.superseding.iter().chain(&batch.renderings);
+                renderings.map(move |(lineage, rendering)| (lineage, rendering, root))
+            })
+            .collect();
+        if filed.is_empty() {
+            return Ok(());
+        }
+        // The first one under a lineage stays: sorting keeps their order.
+        filed.sort_by_key(|(lineage, _, _)| **lineage);
+        filed.dedup_by_key(|(lineage, _, _)| **lineage);
+        let packed: Vec<(bool, Vec<u8>)> =
+            filed.iter().map(|(_, rendering, _)| pack(&rendering.encode_replacements())).collect();
+        let lineages: Vec<&[u8]> = filed.iter().map(|(lineage, _, _)| &lineage.as_bytes()[..]).collect();
+        let roots: Vec<&[u8]> = filed.iter().map(|(_, _, root)| &root.as_bytes()[..]).collect();
+        let reasons: Vec<_> = filed.iter().map(|(_, rendering, _)| rendering.reason.code()).collect();
+        let compressors: Vec<&str> = filed.iter().map(|(_, rendering, _)| &rendering.compressor[..]).collect();
+        let before: Vec<i64> = filed.iter().map(|(_, rendering, _)| i64::from(rendering.tokens.0)).collect();
+        let after: Vec<i64> = filed.iter().map(|(_, rendering, _)| i64::from(rendering.tokens.1)).collect();
+        let zstd: Vec<bool> = packed.iter().map(|(zstd, _)| *zstd).collect();
+        let replacements: Vec<&[u8]> = packed.iter().map(|(_, packed)| &packed[..]).collect();
+        // An array of arrays would have to be rectangular: the handles of all of them, and where those of each begin and end.
+        let handles: Vec<i64> =
+            filed.iter().flat_map(|(_, rendering, _)| rendering.handles.iter().copied().map(bits)).collect();
+        let ends: Vec<i64> = filed
+            .iter()
+            .scan(0, |end, (_, rendering, _)| {
+                *end += rendering.handles.len() as i64;
+                Some(*end)
+            })
+            .collect();
+        let starts: Vec<i64> = std::iter::once(1).chain(ends.iter().map(|end| end + 1)).take(ends.len()).collect();
+        let remove = async {
+            if !superseded.is_empty() {
+                let statement =
+                    "DELETE FROM headroom.renderings WHERE tenant = $1 AND project = $2 AND lineage = ANY($3)";
+                self.execute(client, statement, &[(&superseded, Type::BYTEA_ARRAY)]).await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        // The links go with the rendering: of one that was there already nothing is added.
+        let values = [
+            (&lineages as &(dyn ToSql + Sync), Type::BYTEA_ARRAY),
+            (&roots, Type::BYTEA_ARRAY),
+            (&reasons, Type::TEXT_ARRAY),
+            (&compressors, Type::TEXT_ARRAY),
+            (&before, Type::INT8_ARRAY),
+            (&after, Type::INT8_ARRAY),
+            (&zstd, Type::BOOL_ARRAY),
+            (&replacements, Type::BYTEA_ARRAY),
+            (&starts, Type::INT8_ARRAY),
+            (&ends, Type::INT8_ARRAY),
+            (&handles, Type::INT8_ARRAY),
+        ];
+        let insert = self.execute(
+            client,
+            "WITH filed AS (
+                INSERT INTO headroom.renderings (tenant, project, lineage, root, reason, compressor, before, after, zstd, replacements, handles)
+                SELECT $1, $2, t.lineage, t.root, t.reason, t.compressor, t.before, t.after, t.zstd, t.replacements, ($13::bigint[])[t.first:t.last]
+                FROM unnest($3::bytea[], $4::bytea[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::boolean[], $10::bytea[],
+                    $11::bigint[], $12::bigint[]) AS t (lineage, root, reason, compressor, before, after, zstd, replacements, first, last)
+                ON CONFLICT DO NOTHING RETURNING lineage, handles)
+             INSERT INTO headroom.links (tenant, project, handle, lineage)
+             SELECT $1, $2, handle, filed.lineage FROM filed, unnest(filed.handles) AS handle ON CONFLICT DO NOTHING",
+            &values,
+        );
+        try_join(remove, insert).await?;
+        Ok(())
+    }
+
+    async fn file_exchanges(&self, client: &Client) -> Result<(), Failure> {
+        let mut exchanges: Vec<(&[u8], i64, String)> = self
+            .batches()
+            .flat_map(|batch| {
+                let now = clamp(batch.now_ms);
+                batch.exchanges.iter().map(move |(key, document)| (&key.as_bytes()[..], now, plain(document)))
+            })
+            .collect();
+        if exchanges.is_empty() {
+            return Ok(());
+        }
+        exchanges.sort_by_key(|(key, _, _)| *key);
+        let keys: Vec<&[u8]> = exchanges.iter().map(|(key, _, _)| *key).collect();
+        let times: Vec<i64> = exchanges.iter().map(|(_, now, _)| *now).collect();
+        let documents: Vec<&str> = exchanges.iter().map(|(_, _, document)| &document[..]).collect();
+        self.execute(
+            client,
+            "INSERT INTO headroom.exchanges (tenant, project, key, created_ms, document)
+             SELECT $1, $2, t.* FROM unnest($3::bytea[], $4::bigint[], $5::text[]) AS t ON CONFLICT DO NOTHING",
+            &[(&keys, Type::BYTEA_ARRAY), (&times, Type::INT8_ARRAY), (&documents, Type::TEXT_ARRAY)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn file_receipts(&self, client: &Client) -> Result<(), Failure> {
         // The last one of an id counts, and a statement may not change a row twice.
-        let mut of_id = std::collections::BTreeMap::new();
-        for receipt in &self.batch.receipts {
+        let mut of_id = BTreeMap::new();
+        for receipt in self.batches().flat_map(|batch| &batch.receipts) {
             of_id.insert(receipt.id.as_str(), receipt);
         }
         if of_id.is_empty() {
@@ -269,20 +441,24 @@ impl Prepared {
         let ids: Vec<&str> = of_id.keys().copied().collect();
         let times: Vec<i64> = of_id.values().map(|receipt| clamp(receipt.at_ms)).collect();
         let documents: Vec<String> = of_id.values().map(|receipt| plain(&receipt.document)).collect();
-        client
-            .execute_typed(
-                "INSERT INTO headroom.receipts (tenant, project, id, at_ms, document)
-                 SELECT $1, $2, t.id, t.at_ms, t.document FROM unnest($3::text[], $4::bigint[], $5::text[]) AS t (id, at_ms, document)
-                 ON CONFLICT (tenant, project, id) DO UPDATE SET at_ms = excluded.at_ms, document = excluded.document",
-                &[
-                    text(&self.scope.tenant),
-                    text(&self.scope.project),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&times, Type::INT8_ARRAY),
-                    (&documents, Type::TEXT_ARRAY),
-                ],
-            )
-            .await?;
+        self.execute(
+            client,
+            "INSERT INTO headroom.receipts (tenant, project, id, at_ms, document)
+             SELECT $1, $2, t.* FROM unnest($3::text[], $4::bigint[], $5::text[]) AS t
+             ON CONFLICT (tenant, project, id) DO UPDATE SET at_ms = excluded.at_ms, document = excluded.document",
+            &[(&ids, Type::TEXT_ARRAY), (&times, Type::INT8_ARRAY), (&documents, Type::TEXT_ARRAY)],
+        )
+        .await?;
         Ok(())
+    }
+
+    async fn note_sightings(&self, client: &Client) -> Result<(), Failure> {
+        memory::note(client, self.scope, &self.sightings()).await
+    }
+
+    fn sightings(&self) -> Vec<(Handle, &'g Sighting, i64)> {
+        self.batches()
+            .flat_map(|batch| batch.sightings.iter().map(|(handle, met)| (*handle, met, clamp(batch.now_ms))))
+            .collect()
     }
 }
