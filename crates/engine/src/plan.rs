@@ -24,8 +24,9 @@ use crate::{Kinds, Mode, Policy, Retrieval};
 /// Slots of fewer bytes are never touched and never recorded. Sent wins must hold across versions, so this number never grows.
 pub(crate) const FLOOR_BYTES: usize = 160;
 
-/// References must save at least this many tokens over the slot.
-const FLOOR_REPEAT: usize = 16;
+/// References must save at least this many tokens over the slot. Smaller ones could cost money: OpenAI's cache counts in steps of 128 tokens, so
+/// that a prefix a few tokens shorter can fall under a step that it would have reached, and what lies above the step is billed whole.
+const FLOOR_REPEAT: usize = 48;
 
 /// A payload inside user text must be at least this long: below it the reader's trust is worth more than the tokens. Shorter user text
 /// is never recorded, so like [`FLOOR_BYTES`] this number stays as it is.
