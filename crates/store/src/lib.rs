@@ -23,6 +23,7 @@
 //! assert_eq!(store.original(&scope, handle).unwrap().as_deref(), Some("a long text"));
 //! ```
 
+mod access;
 mod batch;
 mod error;
 mod memory;
@@ -40,6 +41,7 @@ use std::path::Path;
 
 use headroom_core::{Handle, HandleKey};
 
+pub use access::{Grant, Right, Rights, Secret, SecretHash};
 pub use batch::{Batch, Outcome};
 pub use error::StoreError;
 #[cfg(feature = "postgres")]
@@ -302,6 +304,42 @@ impl Store {
         source: &str,
     ) -> Result<Option<Handle>, StoreError> {
         each!(self, store => store.latest_from(scope, workspace, source))
+    }
+
+    /// Keeps a grant under the hash of its secret.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub fn grant(&self, scope: &Scope, hash: SecretHash, grant: &Grant) -> Result<(), StoreError> {
+        each!(self, store => store.grant(scope, hash, grant))
+    }
+
+    /// Has all grants of a name that hold longer end at a time (milliseconds since the Unix epoch); says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub fn end_grants(&self, scope: &Scope, name: &str, at_ms: u64) -> Result<u64, StoreError> {
+        each!(self, store => store.end_grants(scope, name, at_ms))
+    }
+
+    /// The grant of a secret, whether it still holds or not.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn granted(&self, scope: &Scope, hash: SecretHash) -> Result<Option<Grant>, StoreError> {
+        each!(self, store => store.granted(scope, hash))
+    }
+
+    /// All grants by name and time, those that have ended too.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn grants(&self, scope: &Scope) -> Result<Vec<Grant>, StoreError> {
+        each!(self, store => store.grants(scope))
     }
 
     /// What memory holds of a workspace.

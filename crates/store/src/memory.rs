@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use headroom_core::{Handle, HandleKey};
 
+use crate::access::{Grant, SecretHash};
 use crate::sighting::SIGHTINGS_PER_TEXT;
 use crate::terms::terms;
 use crate::{
@@ -30,6 +31,7 @@ struct State {
     sightings: BTreeMap<(Scope, Workspace, Handle), Vec<Seen>>,
     notes: BTreeMap<(Scope, Workspace), Vec<(NewNote, Note)>>,
     last_note: u64,
+    grants: BTreeMap<(Scope, SecretHash), Grant>,
 }
 
 impl State {
@@ -300,6 +302,33 @@ impl Memory {
         let before = notes.len();
         notes.retain(|(_, note)| note.id != id);
         Ok(notes.len() < before)
+    }
+
+    pub(crate) fn grant(&self, scope: &Scope, hash: SecretHash, grant: &Grant) -> Result<(), StoreError> {
+        self.state().grants.insert((scope.clone(), hash), grant.bounded());
+        Ok(())
+    }
+
+    pub(crate) fn end_grants(&self, scope: &Scope, name: &str, at_ms: u64) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        for ((of, _), grant) in &mut self.state().grants {
+            if of == scope && grant.name == name && grant.holds_at(at_ms) {
+                (grant.ends_ms, ended) = (Some(at_ms), ended + 1);
+            }
+        }
+        Ok(ended)
+    }
+
+    pub(crate) fn granted(&self, scope: &Scope, hash: SecretHash) -> Result<Option<Grant>, StoreError> {
+        Ok(self.state().grants.get(&(scope.clone(), hash)).cloned())
+    }
+
+    pub(crate) fn grants(&self, scope: &Scope) -> Result<Vec<Grant>, StoreError> {
+        let state = self.state();
+        let mut all: Vec<Grant> =
+            state.grants.iter().filter(|((of, _), _)| of == scope).map(|(_, grant)| grant.clone()).collect();
+        all.sort_by(|a, b| (&a.name, a.created_ms).cmp(&(&b.name, b.created_ms)));
+        Ok(all)
     }
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {

@@ -2,6 +2,7 @@
 
 use headroom_core::{Handle, HandleKey};
 
+use crate::access::{Grant, SecretHash};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
     Scope, StoreError, StoredReceipt, Workspace,
@@ -93,6 +94,22 @@ impl Unavailable {
     }
 
     pub(crate) fn forget_note(&self, _: &Scope, _: &Workspace, _id: u64) -> Result<bool, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn grant(&self, _: &Scope, _: SecretHash, _: &Grant) -> Result<(), StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn end_grants(&self, _: &Scope, _: &str, _: u64) -> Result<u64, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn granted(&self, _: &Scope, _: SecretHash) -> Result<Option<Grant>, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn grants(&self, _: &Scope) -> Result<Vec<Grant>, StoreError> {
         self.refuse()
     }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use common::{each, keep, rendering, sqlite};
 use headroom_core::Reason;
-use headroom_store::{Batch, Lineage, Rendering, Scope, SqliteOptions, Store, StoreError, StoredReceipt};
+use headroom_store::{
+    Batch, Grant, Lineage, Rendering, Scope, Secret, SqliteOptions, Store, StoreError, StoredReceipt,
+};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -292,4 +294,36 @@ fn filled() -> Batch {
     let mut batch = Batch::at(1);
     batch.receipt(StoredReceipt { id: "r".to_owned(), at_ms: 1, document: "{}".to_owned() });
     batch
+}
+
+#[test]
+fn a_grant_holds_for_its_secret_in_its_scope_until_it_ends() {
+    each(|store| {
+        let (scope, other) = (Scope::default(), Scope::new("other", "default"));
+        let (old, new, stranger) = (Secret::fresh().unwrap(), Secret::fresh().unwrap(), Secret::fresh().unwrap());
+        let grant = |created_ms| Grant {
+            name: "laptop".to_owned(),
+            user: "Käthe".to_owned(),
+            rights: "proxy,stats".parse().unwrap(),
+            created_ms,
+            ends_ms: None,
+        };
+        store.grant(&scope, old.hash(), &grant(5)).unwrap();
+        assert_eq!(store.granted(&scope, old.hash()).unwrap(), Some(grant(5)));
+        assert_eq!(store.granted(&other, old.hash()).unwrap(), None, "it is good nowhere else");
+        assert_eq!(store.granted(&scope, stranger.hash()).unwrap(), None);
+        // Rotated: both hold for a while.
+        assert_eq!(store.end_grants(&scope, "laptop", 100).unwrap(), 1);
+        store.grant(&scope, new.hash(), &grant(50)).unwrap();
+        let held = store.granted(&scope, old.hash()).unwrap().unwrap();
+        assert!(held.holds_at(99) && !held.holds_at(100));
+        assert!(store.granted(&scope, new.hash()).unwrap().unwrap().holds_at(u64::MAX >> 1));
+        // Revoked: what ends earlier keeps its end.
+        assert_eq!(store.end_grants(&other, "laptop", 60).unwrap(), 0);
+        assert_eq!(store.end_grants(&scope, "laptop", 200).unwrap(), 1);
+        let ends: Vec<_> =
+            store.grants(&scope).unwrap().iter().map(|grant| (grant.created_ms, grant.ends_ms)).collect();
+        assert_eq!(ends, [(5, Some(100)), (50, Some(200))]);
+        assert!(store.grants(&other).unwrap().is_empty());
+    });
 }

@@ -5,6 +5,7 @@
 //! A database that is away fails calls at once, so that requests go on without it, and is found again by the next call when it is back.
 
 mod collect;
+mod grants;
 mod index;
 mod lanes;
 mod lookup;
@@ -24,6 +25,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use crate::access::{Grant, SecretHash};
 use crate::packed::{clamp, unpack, unpack_bytes};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
@@ -321,6 +323,22 @@ impl Postgres {
         let Some(row) = found.row(&key.as_bytes().to_vec()) else { return Ok(None) };
         let (zstd, packed): (bool, &[u8]) = (field(row, 1)?, field(row, 2)?);
         Ok(unpack_bytes(packed, zstd, usize::MAX).and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    pub(crate) fn grant(&self, scope: &Scope, hash: SecretHash, grant: &Grant) -> Result<(), StoreError> {
+        grants::grant(self, scope, hash, grant)
+    }
+
+    pub(crate) fn end_grants(&self, scope: &Scope, name: &str, at_ms: u64) -> Result<u64, StoreError> {
+        grants::end(self, scope, name, at_ms)
+    }
+
+    pub(crate) fn granted(&self, scope: &Scope, hash: SecretHash) -> Result<Option<Grant>, StoreError> {
+        Ok(grants::all(self, scope, Some(hash))?.pop())
+    }
+
+    pub(crate) fn grants(&self, scope: &Scope) -> Result<Vec<Grant>, StoreError> {
+        grants::all(self, scope, None)
     }
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {

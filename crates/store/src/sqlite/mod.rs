@@ -1,6 +1,7 @@
 //! The SQLite back end: one file in WAL mode, one writing thread, a few reading connections.
 
 mod collect;
+mod grants;
 mod schema;
 mod sightings;
 mod words;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use headroom_core::{ContentHash, Handle, HandleKey, Reason};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use crate::access::{Grant, SecretHash};
 use crate::packed::{clamp, unpack, unpack_bytes};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
@@ -239,6 +241,26 @@ impl Sqlite {
     pub(crate) fn forget_note(&self, scope: &Scope, workspace: &Workspace, id: u64) -> Result<bool, StoreError> {
         let (scope, workspace) = (scope.key(), *workspace);
         self.writer.run(move |connection| sightings::forget_note(connection, &scope, &workspace, id))
+    }
+
+    pub(crate) fn grant(&self, scope: &Scope, hash: SecretHash, grant: &Grant) -> Result<(), StoreError> {
+        let (scope, grant) = (scope.key(), grant.clone());
+        let keep = move |connection: &mut Connection| grants::grant(connection, &scope, &hash, &grant);
+        self.writer.run(move |connection| keep(connection).map_err(StoreError::access("keep a grant")))
+    }
+
+    pub(crate) fn end_grants(&self, scope: &Scope, name: &str, at_ms: u64) -> Result<u64, StoreError> {
+        let (scope, name) = (scope.key(), name.to_owned());
+        let end = move |connection: &mut Connection| grants::end(connection, &scope, &name, at_ms);
+        self.writer.run(move |connection| end(connection).map_err(StoreError::access("end a grant")))
+    }
+
+    pub(crate) fn granted(&self, scope: &Scope, hash: SecretHash) -> Result<Option<Grant>, StoreError> {
+        self.read("read a grant", |connection| grants::of(connection, &scope.key(), &hash))
+    }
+
+    pub(crate) fn grants(&self, scope: &Scope) -> Result<Vec<Grant>, StoreError> {
+        self.read("read grants", |connection| grants::all(connection, &scope.key()))
     }
 
     pub(crate) fn receipt(&self, scope: &Scope, id: &str) -> Result<Option<StoredReceipt>, StoreError> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionBehavior, para
 use crate::StoreError;
 
 /// The steps from an empty file to the newest schema; `user_version` counts how many a file has taken. Append only.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 
 /// Sets the file's modes, takes the missing migrations and returns the handle key, making one for a new file.
 ///
