@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Get(GetArgs),
     /// What agents have met and noted in this source tree
     Memory(MemoryArgs),
+    /// Tokens for those who may use this proxy and its store
+    Token(TokenArgs),
     /// Play recorded sessions through the engine and price them
     Replay(ReplayArgs),
     /// Show what was saved
@@ -278,6 +280,49 @@ pub(crate) struct GetArgs {
     /// Only what this JSONPath selects
     #[arg(long, value_name = "PATH")]
     pub(crate) json_path: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token and print it; it is shown this once
+    Create {
+        /// The name it is managed by
+        name: String,
+        /// Whose requests they are [default: the name]
+        #[arg(long)]
+        user: Option<String>,
+        /// What it allows, with commas between: proxy, retrieve, stats, admin
+        #[arg(long, default_value = "proxy,retrieve")]
+        rights: String,
+        /// Days after which it ends [default: never]
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
+    /// Make a new token under a name; the one before it holds on for a while
+    Rotate {
+        /// The name
+        name: String,
+        /// Hours for which the one before it still holds
+        #[arg(long, default_value = "24", value_name = "N")]
+        keep_hours: u32,
+    },
+    /// End all tokens of a name; proxies refuse them within ten seconds
+    Revoke {
+        /// The name
+        name: String,
+    },
+    /// Who has a token, and what it allows
+    List {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Memory belongs to a git repository: all its clones and worktrees share one, and nothing else does.

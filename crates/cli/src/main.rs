@@ -63,6 +63,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let policy = policy_for(&settings, args.policy.as_deref())?;
             commands::request::run(&args, &engine()?, &settings.scope(), &policy)
         }
+        Command::Token(args) => commands::token::run(&args, &engine()?, &settings.scope()),
         Command::Memory(args) => commands::memory::run(&args, &engine()?, &settings.scope()),
         Command::Get(args) => commands::get::run(&args, &engine()?, &settings.scope()),
         Command::Replay(args) => {

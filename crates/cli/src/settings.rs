@@ -118,6 +118,12 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         about: "Secret that clients must send in x-headroom-token; required when listening beyond loopback",
     },
     OptionSpec {
+        key: "grants",
+        variable: "HEADROOM_GRANTS",
+        default: "off",
+        about: "Whether every request needs a token made with `headroom token create`: on, off; `token` opens everything besides",
+    },
+    OptionSpec {
         key: "allowed-hosts",
         variable: "HEADROOM_ALLOWED_HOSTS",
         default: "",
@@ -234,6 +240,7 @@ impl Said {
             openai_upstream: reader.url("openai-upstream"),
             gemini_upstream: reader.url("gemini-upstream"),
             token: reader.text("token"),
+            grants: reader.switch("grants"),
             allowed_hosts: reader.list("allowed-hosts"),
             prices: reader.text("prices"),
             log: reader.text("log").unwrap_or_default(),
@@ -261,6 +268,7 @@ pub(crate) struct Settings {
     pub(crate) openai_upstream: String,
     pub(crate) gemini_upstream: String,
     pub(crate) token: Option<String>,
+    pub(crate) grants: bool,
     pub(crate) log: String,
 }
 

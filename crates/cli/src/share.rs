@@ -45,7 +45,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         path => std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)),
     });
     let shape = format!(
-        "{} {:?} {} {} {} {store:?} {:?} {} {:?}",
+        "{} {:?} {} {} {} {store:?} {:?} {} {:?} {}",
         env!("CARGO_PKG_VERSION"),
         settings.policy,
         settings.anthropic_upstream,
@@ -53,7 +53,8 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         settings.gemini_upstream,
         settings.scope(),
         settings.store_budget,
-        settings.token
+        settings.token,
+        settings.grants
     );
     blake3::hash(shape.as_bytes()).to_hex()[..16].to_owned()
 }

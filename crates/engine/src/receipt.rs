@@ -17,6 +17,9 @@ pub struct Receipt {
     pub session: String,
     /// The client's `User-Agent`.
     pub agent: String,
+    /// Who sent it, where senders have to say; empty elsewhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
     /// Policy in force.
     pub policy: String,
     /// Why the whole request was passed as it came without a look at its texts: `too-large`, `no-room`, `encoding`, `not-understood`,

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use headroom::ledger::{Ledger, Why};
 use headroom::{Hints, Level, Query, TextOptions, Tokenizer, compress_text_with};
+use headroom_store::Right;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -50,6 +51,19 @@ impl Page {
                 retrieve.or_else(|| path.strip_prefix("/v1/why/").map(|id| Self::Why(id.to_owned())))
             }
             _ => None,
+        }
+    }
+}
+
+impl Page {
+    /// What it takes to see it; nothing in particular where any good token will do.
+    pub(crate) const fn right(&self) -> Option<Right> {
+        match self {
+            Self::Ready => None,
+            Self::Metrics | Self::Stats | Self::Why(_) => Some(Right::Stats),
+            Self::Compress => Some(Right::Proxy),
+            Self::Retrieve(_) => Some(Right::Retrieve),
+            Self::Memory(page) => Some(page.right()),
         }
     }
 }

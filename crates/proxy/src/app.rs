@@ -7,6 +7,7 @@ use headroom::Engine;
 use tokio::sync::Semaphore;
 
 use crate::Config;
+use crate::access::Known;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::room::Rooms;
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) rooms: Rooms,
     /// Where the agents of this machine work.
     pub(crate) trees: Trees,
+    /// Who was let in.
+    pub(crate) known: Known,
 }
 
 /// How long work behind a request's back may hold up its answer. An undisturbed store takes a few milliseconds.

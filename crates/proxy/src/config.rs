@@ -27,8 +27,11 @@ pub struct Config {
     pub identity: String,
     /// The user's home directory. A repository that is all of it is no workspace.
     pub home: Option<PathBuf>,
-    /// What every request has to carry in `x-headroom-token`; required to listen beyond this machine.
+    /// What every request has to carry in `x-headroom-token`, if there are no grants; it allows everything. This or grants are required to
+    /// listen beyond this machine.
     pub token: Option<Token>,
+    /// Whether every request has to carry the secret of a grant in `x-headroom-token`, or `token`.
+    pub grants: bool,
     /// Further names under which the proxy may be addressed, without port. `localhost` and loopback addresses always may.
     pub allowed_hosts: Vec<String>,
     /// Bytes of a request body that are read. A larger one is passed on unread; one that only grows larger when it is decoded is
@@ -63,6 +66,7 @@ impl Config {
             identity: String::new(),
             home: None,
             token: None,
+            grants: false,
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,
             held_bytes: 256 << 20,

@@ -11,6 +11,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use reqwest::Url;
 
+use crate::access::User;
 use crate::app::{App, soon};
 use crate::body::{Taken, take};
 use crate::headers::{self, Sent};
@@ -47,6 +48,7 @@ pub(crate) async fn exchange(
     receipt.id = fresh_id(at_ms);
     receipt.at_ms = at_ms;
     receipt.agent = agent(head);
+    receipt.user = User::of(head);
     receipt.status = response.as_ref().map_or(0, |response| response.status().as_u16());
     let (url, headers) = (way.url.clone(), way.headers(how));
     let mut filing = Filing::new(Arc::clone(&app), receipt, observed);

@@ -1,14 +1,13 @@
 //! Who may talk to the proxy.
 //!
-//! It listens on this machine, where every web page's script can reach it too. Three checks keep pages out: the `Host` must be a
-//! name of ours (a page's rebound DNS name is not), there must be no `Origin` (every cross-site request that can do
-//! harm carries one, and no CORS answer is ever given), and if a token is set it must be there.
+//! It listens on this machine, where every web page's script can reach it too. Two checks keep pages out: the `Host` must be a
+//! name of ours (a page's rebound DNS name is not), and there must be no `Origin` (every cross-site request that can do
+//! harm carries one, and no CORS answer is ever given). What a sender may do is [`access`](crate::access)'s to say.
 
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 
 use crate::Config;
-use crate::headers::TOKEN;
 use crate::refusal::Refusal;
 
 /// Lets a request pass or says why not.
@@ -21,12 +20,7 @@ pub(crate) fn check(head: &Parts, config: &Config) -> Result<(), Refusal> {
     if head.headers.contains_key(ORIGIN) || from_a_page {
         return Err(Refusal::Origin);
     }
-    match &config.token {
-        Some(token) if !head.headers.get(TOKEN).is_some_and(|given| token.matches(given.as_bytes())) => {
-            Err(Refusal::Token)
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The name the client addressed: HTTP/2's authority, else the one `Host` header.

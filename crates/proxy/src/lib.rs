@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod access;
 mod admin;
 mod app;
 mod body;

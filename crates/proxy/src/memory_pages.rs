@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headroom::Handle;
 use headroom::memory::{Known, Memory, agent_named, shown};
-use headroom_store::{Forget, Note, StoreError};
+use headroom_store::{Forget, Note, Right, StoreError};
 use http::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,6 +54,19 @@ impl MemoryPage {
             (&Method::GET, rest) if rest.starts_with("/hr_") => Some(Self::Show(rest[1..].to_owned())),
             (&Method::DELETE, rest) if rest.starts_with("/hr_") => Some(Self::Forget(rest[1..].to_owned())),
             _ => None,
+        }
+    }
+}
+
+impl MemoryPage {
+    /// What it takes to see it.
+    pub(crate) const fn right(&self) -> Right {
+        match self {
+            Self::List | Self::Search | Self::Notes | Self::Remember | Self::ForgetNote(_) | Self::Show(_) => {
+                Right::Retrieve
+            }
+            Self::Stats => Right::Stats,
+            Self::Forget(_) => Right::Admin,
         }
     }
 }

@@ -14,6 +14,10 @@ pub(crate) enum Refusal {
     Origin,
     /// The token is missing or wrong.
     Token,
+    /// The token is good, but not for this.
+    Right,
+    /// Whether the token is good cannot be found out now.
+    Unchecked,
     /// The body is longer than allowed, as sent or as decoded.
     TooLarge,
     /// The body stopped coming.
@@ -50,6 +54,16 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED,
                 "authentication_error",
                 "headroom: the x-headroom-token header is missing or wrong",
+            ),
+            Self::Right => (
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "headroom: this token lacks the right that this takes; `headroom token list` shows which it has",
+            ),
+            Self::Unchecked => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "api_error",
+                "headroom: the token cannot be checked while the store is away; try again",
             ),
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "headroom: the request body is too large")

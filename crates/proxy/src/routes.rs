@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use headroom::Mode;
+use headroom_store::Right;
 use headroom_wire::Dialect;
 use http::header::UPGRADE;
 use http::request::Parts;
@@ -16,27 +17,32 @@ use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::relay::{Body, passing};
 use crate::witness::take_name;
-use crate::{admin, guard};
+use crate::{access, admin, guard};
 
 /// Answers one request, whatever it is.
 pub(crate) async fn route(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     take_name(&mut head);
     let metrics = Arc::clone(&app.metrics);
-    dispatch(app, &head, body).await.unwrap_or_else(|refusal| {
+    dispatch(app, &mut head, body).await.unwrap_or_else(|refusal| {
         Metrics::count(&metrics.refused);
         tracing::debug!(?refusal, path = head.uri.path(), "refused");
         refusal.response()
     })
 }
 
-async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
+async fn dispatch(app: Arc<App>, head: &mut Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
     if head.uri.path() == "/livez" {
         // Says nothing that an open port does not say; probes need no token and no name.
         return Ok(admin::alive());
     }
     guard::check(head, &app.config)?;
-    if let Some(page) = admin::Page::of(&head.method, head.uri.path()) {
+    let page = admin::Page::of(&head.method, head.uri.path());
+    // Whatever is no page of ours goes to a provider.
+    let right = page.as_ref().map_or(Some(Right::Proxy), admin::Page::right);
+    let user = access::check(&app, head, right).await?;
+    head.extensions.insert(user);
+    if let Some(page) = page {
         return admin::answer(&app, page, head, body).await;
     }
     let untouched = app.config.policy.mode == Mode::Off || headers::bypasses(&head.headers);

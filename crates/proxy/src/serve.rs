@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::Config;
+use crate::access::Known;
 use crate::app::App;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
@@ -32,7 +33,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum ServeError {
     /// It was to listen beyond this machine without a token.
     #[error(
-        "refusing to listen on {listen}, which other machines can reach, without a token; set one, or listen on 127.0.0.1"
+        "refusing to listen on {listen}, which other machines can reach, without a token; set one, turn grants on, or listen on 127.0.0.1"
     )]
     OpenWithoutToken {
         /// The address.
@@ -68,7 +69,7 @@ pub struct Running {
 /// When it may not listen where it is told to, or cannot.
 pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError> {
     let listen = config.listen;
-    if !listen.ip().is_loopback() && config.token.is_none() {
+    if !listen.ip().is_loopback() && config.token.is_none() && !config.grants {
         return Err(ServeError::OpenWithoutToken { listen });
     }
     let upstream = Upstream::new(&config)?;
@@ -80,11 +81,12 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = Arc::new(Semaphore::new(cores));
     let rooms = Rooms::new(config.held_bytes);
-    let app = Arc::new(App { trees: Trees::new(&config), config, engine, upstream, metrics, receipts, cpu, rooms });
+    let (trees, known) = (Trees::new(&config), Known::default());
+    let app = Arc::new(App { trees, known, config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
-    let known = Arc::downgrade(&app);
+    let running = Arc::downgrade(&app);
     let accepting = tokio::spawn(accept(listener, app, writer, stopped));
-    Ok(Running { addr, app: known, stop, accepting })
+    Ok(Running { addr, app: running, stop, accepting })
 }
 
 impl Running {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use common::{keep, meet, postgres, rendering, sighting, workspace};
 use headroom_core::Handle;
 use headroom_store::{
-    Batch, Forget, Lineage, Match, Outcome, PostgresOptions, Scope, Store, StoreError, StoredReceipt,
+    Batch, Forget, Grant, Lineage, Match, Outcome, PostgresOptions, Rights, Scope, SecretHash, Store, StoreError,
+    StoredReceipt,
 };
 use headroom_testkit::postgres::{Server, shared};
 
@@ -60,6 +61,9 @@ fn the_database_itself_shows_no_row_of_another_tenant_or_project() {
         batch.receipt(StoredReceipt { id: "r".to_owned(), at_ms: 1, document: "{}".to_owned() });
         store.write(&scope, batch).unwrap();
         store.candidates(&scope, &here, "text", Match::All, 9).unwrap();
+        let (name, user) = ("n".to_owned(), "u".to_owned());
+        let grant = Grant { name, user, rights: Rights::default(), created_ms: 1, ends_ms: None };
+        store.grant(&scope, SecretHash::of(b"the same secret"), &grant).unwrap();
     }
     let tables = [
         "originals",
@@ -71,6 +75,7 @@ fn the_database_itself_shows_no_row_of_another_tenant_or_project() {
         "outcomes",
         "sightings",
         "words",
+        "grants",
     ];
     let count = |role: &str, settings: &str, table: &str| {
         let statements =

@@ -17,5 +17,6 @@ pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod stats;
+pub(crate) mod token;
 pub(crate) mod why;
 pub(crate) mod wrap;

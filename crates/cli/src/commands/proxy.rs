@@ -71,5 +71,6 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
     config.allowed_hosts = settings.allowed_hosts.clone();
     config.home = crate::env::home();
     config.token = settings.token.clone().map(Token::new);
+    config.grants = settings.grants;
     Ok(config)
 }

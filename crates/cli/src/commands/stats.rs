@@ -91,7 +91,7 @@ fn print_money(ledger: &Ledger) -> Result<(), CliError> {
     if money.aligned > 0.0 {
         out::line(&format!("  alignment       ${:.4} of what was saved", money.aligned))?;
     }
-    let groups = [("model", &ledger.by_model), ("agent", &ledger.by_agent)];
+    let groups = [("model", &ledger.by_model), ("agent", &ledger.by_agent), ("user", &ledger.by_user)];
     for (what, sums) in groups.iter().filter(|(_, sums)| sums.len() > 1) {
         for (name, Sums { money, .. }) in sums.iter().filter(|(_, sums)| sums.money.priced_requests > 0) {
             out::line(&format!("  {what} {name:25} {}", compared(money)))?;

@@ -1,4 +1,4 @@
-//! Doors that need no proxy, with the real command: `run`, `hook` and `mcp wrap`.
+//! Doors that need no proxy, with the real command: `run`, `hook`, `mcp wrap` and `token`.
 
 #![cfg(unix)]
 
@@ -238,4 +238,56 @@ fn a_wrapped_server_says_less_and_ends_as_it_does() {
     assert!(start.elapsed() < Duration::from_secs(10));
     let missing = home.run(&["mcp", "wrap", "--", "no-such-server-anywhere"]);
     assert!(!missing.status.success() && text(&missing.stderr).contains("cannot start no-such-server-anywhere"));
+}
+
+/// T099: secrets are printed once and kept nowhere.
+#[test]
+fn tokens_are_made_changed_and_ended_and_the_store_has_none_of_them() {
+    let home = Home::new();
+    let secret = |arguments: &[&str]| {
+        let made = home.run(arguments);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let secret = text(&made.stdout).trim_end().to_owned();
+        assert!(secret.starts_with("hrt_") && secret.len() == 68 && !text(&made.stderr).contains(&secret), "{made:?}");
+        secret
+    };
+    let list = || -> Vec<Value> {
+        let listed = home.run(&["token", "list", "--json"]);
+        text(&listed.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let first = secret(&["token", "create", "laptop", "--user", "alice", "--rights", "proxy,stats", "--days", "90"]);
+    assert_eq!(home.run(&["token", "create", "laptop"]).status.code(), Some(2), "it is there");
+    let second = secret(&["token", "rotate", "laptop", "--keep-hours", "2"]);
+    assert_ne!(first, second);
+    let both = list();
+    assert_eq!(both.len(), 2);
+    for grant in &both {
+        assert_eq!(
+            (&grant["user"], &grant["rights"], &grant["holds"]),
+            (&json!("alice"), &json!("proxy,stats"), &json!(true))
+        );
+    }
+    let days =
+        |grant: &Value| (grant["ends_ms"].as_u64().unwrap() - both[0]["created_ms"].as_u64().unwrap()) as f64 / 864e5;
+    let mut ends: Vec<f64> = both.iter().map(days).collect();
+    ends.sort_by(f64::total_cmp);
+    assert!(ends[0] < 0.1 && (89.9..90.1).contains(&ends[1]), "{ends:?}");
+    assert!(home.run(&["token", "revoke", "laptop"]).status.success());
+    assert!(list().iter().all(|grant| grant["holds"] == json!(false)));
+    for (wrong, code) in [
+        (&["token", "revoke", "laptop"][..], 3),
+        (&["token", "rotate", "nobody"], 3),
+        (&["token", "create", "x", "--rights", "root"], 2),
+        (&["token", "create", " "], 2),
+    ] {
+        let refused = home.run(wrong);
+        assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(code), ""), "{wrong:?}");
+    }
+    let folder = home.path().join(".local/share/headroom");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for secret in [&first, &second] {
+            assert!(!bytes.windows(16).any(|window| window == &secret.as_bytes()[4..20]), "a secret is in the store");
+        }
+    }
 }

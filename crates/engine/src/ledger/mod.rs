@@ -227,6 +227,9 @@ pub struct Ledger {
     pub by_model: BTreeMap<String, Sums>,
     /// By agent: the name at the start of the client's `User-Agent`.
     pub by_agent: BTreeMap<String, Sums>,
+    /// By user, where senders have to say who they are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_user: BTreeMap<String, Sums>,
     /// By session, as the client names it; requests without a name are left out.
     pub by_session: BTreeMap<String, Sums>,
     /// Tokens taken out when a text was seen first, by compressor.
@@ -254,6 +257,9 @@ impl Ledger {
         self.total.add(receipt, account);
         self.by_model.entry(receipt.model.clone()).or_default().add(receipt, account);
         self.by_agent.entry(agent_name(&receipt.agent).to_owned()).or_default().add(receipt, account);
+        if !receipt.user.is_empty() {
+            self.by_user.entry(receipt.user.clone()).or_default().add(receipt, account);
+        }
         if !receipt.session.is_empty() {
             self.by_session.entry(receipt.session.clone()).or_default().add(receipt, account);
         }
