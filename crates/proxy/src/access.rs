@@ -32,14 +32,17 @@ impl User {
     }
 }
 
+/// When a grant was read, and what it was; none for a secret that is nobody's.
+type Reading = (Instant, Option<Arc<Grant>>);
+
 /// What is known of secrets.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    secrets: Mutex<HashMap<SecretHash, (Instant, Option<Arc<Grant>>)>>,
+    secrets: Mutex<HashMap<SecretHash, Reading>>,
 }
 
 impl Known {
-    fn of(&self, hash: &SecretHash) -> Option<(Instant, Option<Arc<Grant>>)> {
+    fn of(&self, hash: &SecretHash) -> Option<Reading> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
