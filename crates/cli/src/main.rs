@@ -108,12 +108,31 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Diff(args) => commands::diff::run(&args, &engine()?, &settings.scope()),
         Command::Top(args) => commands::top::run(&args, &settings),
         Command::Doctor(args) => commands::doctor::run(&args, &settings, cli.config.as_deref()),
-        Command::Service(args) => commands::service::run(args.action, &settings, cli.config.as_deref()),
+        Command::Service(args) => {
+            if let Some(flag) = unit_cannot_hold(cli.store.as_ref(), cli.compression.as_ref(), cli.log.as_ref()) {
+                return Err(CliError::Usage(format!(
+                    "{flag} is not for a service: put it into the configuration file"
+                )));
+            }
+            commands::service::run(args.action, &settings, cli.config.as_deref())
+        }
         Command::Paths(args) => commands::paths::run(&args, &settings, cli.config.as_deref()),
         Command::Demo(args) => commands::demo::run(&args),
         // Answered above.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
     }
+}
+
+/// The first flag that a service would not be started with.
+fn unit_cannot_hold(
+    store: Option<&String>,
+    compression: Option<&String>,
+    log: Option<&String>,
+) -> Option<&'static str> {
+    [("--store", store), ("--compression", compression), ("--log", log)]
+        .into_iter()
+        .find(|(_, said)| said.is_some())
+        .map(|(flag, _)| flag)
 }
 
 fn gather(cli: &Cli) -> Result<Said, SettingsError> {

@@ -45,7 +45,15 @@ fn markdown(command: Command) -> String {
 
 fn describe(command: &Command, before: &str, page: &mut String) {
     let name = format!("{before}{}", command.get_name());
-    let help = command.clone().bin_name(&name).render_long_help().to_string();
+    let mut shown = command.clone().bin_name(&name);
+    if !before.is_empty() {
+        // What every command takes is said once.
+        let globals: Vec<_> = command.get_arguments().filter(|argument| argument.is_global_set()).collect();
+        for global in globals {
+            shown = shown.mut_arg(global.get_id(), |argument| argument.hide(true));
+        }
+    }
+    let help = shown.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     let _ = write!(page, "\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
