@@ -26,8 +26,21 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
 
+    /// How a command says on stderr why it failed: as a sentence, or as one JSON object with a code
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORM")]
+    pub(crate) errors: Errors,
+
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// How failures are said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Errors {
+    /// A sentence
+    Text,
+    /// {"code": "not-found", "exit": 3, "message": "..."}
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,7 +50,7 @@ pub(crate) enum Command {
     /// Run an agent, or any command, with its requests led through the proxy
     Wrap(WrapArgs),
     /// Take back what `wrap --persist` wrote
-    Unwrap(UnwrapArgs),
+    Unwrap(AgentArgs),
     /// Serve compression and retrieval to an MCP client
     Mcp(McpArgs),
     /// Run a command and print its output shortened
@@ -64,14 +77,26 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Say why one request was sent as it was: each decision, what its client changed, what the cache missed, and what that cost
     Why(WhyArgs),
+    /// Print what was sent of a request against what came in, text by text
+    Diff(DiffArgs),
+    /// Show what the running proxy does, as it does it
+    Top(TopArgs),
     /// Ask the running proxy whether it serves: exit code 0 if it does
     Healthcheck(HealthcheckArgs),
-    /// Check the installation and say what to do next
+    /// Check the installation and each agent's way to the proxy, and say what to do next
     Doctor(JsonArgs),
+    /// Keep the proxy running in the background: a unit of systemd, or an agent of launchd
+    Service(ServiceArgs),
+    /// Print every file and folder that Headroom uses
+    Paths(JsonArgs),
     /// Play a session without any key: a recorded one through the real proxy, or `debugging`, fifty requests about a log of 200 KB
     Demo(DemoArgs),
-    /// Show the configuration
+    /// Show or check the configuration
     Config(ConfigArgs),
+    /// Print what makes a shell complete this command's arguments
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -135,8 +160,19 @@ pub(crate) struct WrapArgs {
     pub(crate) policy: Option<String>,
 }
 
+/// Into whose settings an entry goes.
 #[derive(Debug, Args)]
-pub(crate) struct UnwrapArgs {
+pub(crate) struct InstallArgs {
+    /// The agent
+    pub(crate) agent: String,
+    /// Do not ask before writing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Out of whose settings an entry is taken.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
     /// The agent
     pub(crate) agent: String,
 }
@@ -144,18 +180,9 @@ pub(crate) struct UnwrapArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum McpAction {
     /// Enter this server in an agent's list of MCP servers
-    Install {
-        /// The agent
-        agent: String,
-        /// Do not ask before writing
-        #[arg(long)]
-        yes: bool,
-    },
+    Install(InstallArgs),
     /// Take the entry back
-    Uninstall {
-        /// The agent
-        agent: String,
-    },
+    Uninstall(AgentArgs),
     /// Run another MCP server (stdio) and shorten what its tools return
     Wrap {
         /// The server and its arguments
@@ -212,21 +239,24 @@ pub(crate) struct HookArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum HookAction {
     /// Enter the hook in an agent's settings
-    Install {
-        /// The agent
-        agent: String,
-        /// Do not ask before writing
-        #[arg(long)]
-        yes: bool,
-    },
+    Install(HookInstallArgs),
     /// Take the entry back
-    Uninstall {
-        /// The agent
-        agent: String,
-    },
+    Uninstall(AgentArgs),
     /// What the agent runs: its event on stdin, the answer on stdout
     #[command(hide = true)]
     PostToolUse,
+    /// The same before a tool runs
+    #[command(hide = true)]
+    PreToolUse,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HookInstallArgs {
+    #[command(flatten)]
+    pub(crate) into: InstallArgs,
+    /// Also stand before tools that write or run something, and refuse a call that holds one of our marks
+    #[arg(long)]
+    pub(crate) guard: bool,
 }
 
 #[derive(Debug, Args)]
@@ -526,4 +556,75 @@ pub(crate) enum ConfigAction {
         #[arg(long)]
         json: bool,
     },
+    /// Say what is wrong with the configuration: exit code 2 if anything is
+    Check {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// To try it: `source <(headroom completions bash)`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Folder to write them into, one for each command; without one the main page is printed
+    pub(crate) folder: Option<PathBuf>,
+    /// Print the page of all commands for the documentation instead
+    #[arg(long, hide = true)]
+    pub(crate) markdown: bool,
+}
+
+/// The texts are those that were changed. What was sent is read from the record of what was sent, what came in from the kept originals; a text that was
+/// only encoded anew has no original, because nothing was left out of it.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// A request id: the x-headroom-id header of its answer
+    pub(crate) id: String,
+    /// Only the text with this number, as `headroom explain` counts them
+    #[arg(long, value_name = "N")]
+    pub(crate) slot: Option<usize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// On a terminal the page is drawn anew until Ctrl-C; anywhere else it is printed once.
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) interval: u64,
+    /// Print it once
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// The service runs `headroom proxy` as you, with your configuration file, from when you log in.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    #[command(subcommand)]
+    pub(crate) action: ServiceAction,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ServiceAction {
+    /// Write the unit and start it
+    Install {
+        /// Print what would be written, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask before writing
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say whether it is installed and whether it runs
+    Status,
+    /// Stop it and take the unit back
+    Remove,
 }

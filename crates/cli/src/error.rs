@@ -24,12 +24,17 @@ pub(crate) enum CliError {
 
 impl CliError {
     pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code().1)
+    }
+
+    /// The code and the exit code of a failure, for scripts.
+    pub(crate) const fn code(&self) -> (&'static str, u8) {
         match self {
-            Self::Closed => ExitCode::SUCCESS,
-            Self::Command(code) => ExitCode::from(*code),
-            Self::Failed(_) => ExitCode::from(1),
-            Self::Usage(_) => ExitCode::from(2),
-            Self::NotFound(_) => ExitCode::from(3),
+            Self::Closed => ("closed", 0),
+            Self::Command(code) => ("command", *code),
+            Self::Failed(_) => ("failed", 1),
+            Self::Usage(_) => ("usage", 2),
+            Self::NotFound(_) => ("not-found", 3),
         }
     }
 
@@ -38,6 +43,23 @@ impl CliError {
         move |error| Self::Failed(format!("{what}: {error}"))
     }
 }
+
+/// Every code with its exit code and when it is given, for the documentation.
+pub(crate) const CODES: &[(&str, &str, &str)] = &[
+    ("-", "0", "It is done, or whoever read stdout has gone away, as `head` does"),
+    ("failed", "1", "Something failed while working; a check of `doctor` or `healthcheck` failed"),
+    (
+        "usage",
+        "2",
+        "An option, an argument or a setting is wrong, or a question was not answered with yes; nothing was changed",
+    ),
+    ("not-found", "3", "What was asked for is not there: a handle, a request, a program, a service"),
+    (
+        "command",
+        "that of the command",
+        "`run` and `wrap`: the command ended so; 128 and the signal's number where a signal ended it, 127 where it cannot be run",
+    ),
+];
 
 impl From<crate::settings::SettingsError> for CliError {
     fn from(error: crate::settings::SettingsError) -> Self {

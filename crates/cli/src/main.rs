@@ -16,28 +16,56 @@ use clap::Parser;
 use headroom::{Engine, Policy};
 use headroom_store::{SqliteOptions, Store, StoreError};
 
-use args::{Cli, Command, McpAction, McpArgs};
+use args::{Cli, Command, ConfigAction, Errors, McpAction, McpArgs};
 use error::CliError;
-use settings::{Said, Settings};
+use settings::{Said, Settings, SettingsError};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
+    let errors = cli.errors;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Nothing to say: the reader is gone, or the command has said it.
         Err(error @ (CliError::Closed | CliError::Command(_))) => error.exit_code(),
         Err(error) => {
-            out::say(&format!("headroom: {error}"));
+            out::fail(errors, &error);
             error.exit_code()
         }
     }
 }
 
-fn run(cli: Cli) -> Result<(), CliError> {
-    let said = gather(&cli)?;
-    if let Command::Config(args) = &cli.command {
-        return commands::config::run(args.action, &said);
+/// Arguments that say nothing: clap's own words, or JSON where that was asked for in whatever is there.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<_> = std::env::args().collect();
+    let asked = arguments.iter().any(|argument| argument == "--errors=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--errors" && pair[1] == "json");
+    if !asked || !error.use_stderr() {
+        error.exit();
     }
+    let said = error.to_string();
+    let error = CliError::Usage(said.trim_start_matches("error: ").trim_end().to_owned());
+    out::fail(Errors::Json, &error);
+    error.exit_code()
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    // What needs no settings works whatever they say.
+    match &cli.command {
+        Command::Completions(args) => return commands::completions::run(args),
+        Command::Man(args) => return commands::man::run(args),
+        _ => {}
+    }
+    let said = gather(&cli);
+    if let Command::Config(args) = &cli.command {
+        return match args.action {
+            ConfigAction::Show { json } => commands::config::show(json, &said?),
+            ConfigAction::Check { json } => commands::config::check(json, said),
+        };
+    }
+    let said = said?;
     let settings = said.read()?;
     start_log(&settings.log)?;
     add_filters()?;
@@ -46,11 +74,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Proxy(args) => commands::proxy::run(&settings, &args),
         Command::Wrap(args) => commands::wrap::run(&args, &settings, cli.config.as_deref()),
         Command::Unwrap(args) => commands::wrap::unwrap(&args.agent),
-        Command::Mcp(McpArgs { action: Some(McpAction::Install { agent, yes }), .. }) => {
-            commands::mcp_entry::install(&agent, yes)
-        }
-        Command::Mcp(McpArgs { action: Some(McpAction::Uninstall { agent }), .. }) => {
-            commands::mcp_entry::uninstall(&agent)
+        Command::Mcp(McpArgs { action: Some(McpAction::Install(args)), .. }) => commands::mcp_entry::install(&args),
+        Command::Mcp(McpArgs { action: Some(McpAction::Uninstall(args)), .. }) => {
+            commands::mcp_entry::uninstall(&args.agent)
         }
         Command::Mcp(McpArgs { action: Some(McpAction::Wrap { command }), .. }) => {
             commands::mcp::wrap(&command, engine()?, settings.scope())
@@ -80,13 +106,37 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Explain(args) => commands::explain::run(&args, &engine()?, &settings.scope()),
         Command::Why(args) => commands::why::run(&args, engine, &settings),
         Command::Healthcheck(args) => commands::healthcheck::run(&args, &settings),
-        Command::Doctor(args) => commands::doctor::run(&args, &settings),
+        Command::Diff(args) => commands::diff::run(&args, &engine()?, &settings.scope()),
+        Command::Top(args) => commands::top::run(&args, &settings),
+        Command::Doctor(args) => commands::doctor::run(&args, &settings, cli.config.as_deref()),
+        Command::Service(args) => {
+            if let Some(flag) = unit_cannot_hold(cli.store.as_ref(), cli.compression.as_ref(), cli.log.as_ref()) {
+                return Err(CliError::Usage(format!(
+                    "{flag} is not for a service: put it into the configuration file"
+                )));
+            }
+            commands::service::run(args.action, &settings, cli.config.as_deref())
+        }
+        Command::Paths(args) => commands::paths::run(&args, &settings, cli.config.as_deref()),
         Command::Demo(args) => commands::demo::run(&args),
-        Command::Config(_) => Ok(()),
+        // Answered above.
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }
 
-fn gather(cli: &Cli) -> Result<Said, CliError> {
+/// The first flag that a service would not be started with.
+fn unit_cannot_hold(
+    store: Option<&String>,
+    compression: Option<&String>,
+    log: Option<&String>,
+) -> Option<&'static str> {
+    [("--store", store), ("--compression", compression), ("--log", log)]
+        .into_iter()
+        .find(|(_, said)| said.is_some())
+        .map(|(flag, _)| flag)
+}
+
+fn gather(cli: &Cli) -> Result<Said, SettingsError> {
     let mut flags =
         vec![("store", cli.store.clone()), ("log", cli.log.clone()), ("compression", cli.compression.clone())];
     if let Command::Proxy(proxy) = &cli.command {
@@ -105,7 +155,7 @@ fn gather(cli: &Cli) -> Result<Said, CliError> {
     if let Command::Wrap(wrap) = &cli.command {
         flags.push(("policy", wrap.policy.clone()));
     }
-    Ok(Said::gather(cli.config.as_deref(), env::config_file().as_deref(), env::variable, &flags)?)
+    Said::gather(cli.config.as_deref(), env::config_file().as_deref(), env::variable, &flags)
 }
 
 /// Adds the user's own command filters to those of the program.

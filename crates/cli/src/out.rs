@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::args::Errors;
 use crate::error::CliError;
 
 /// Writes bytes to stdout.
@@ -30,6 +31,17 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
 #[allow(clippy::print_stderr, reason = "the one place that talks")]
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
+}
+
+/// Says why a command failed.
+pub(crate) fn fail(form: Errors, error: &CliError) {
+    let (code, exit) = error.code();
+    match form {
+        Errors::Text => say(&format!("headroom: {error}")),
+        Errors::Json => {
+            say(&serde_json::json!({"code": code, "exit": exit, "message": error.to_string()}).to_string());
+        }
+    }
 }
 
 /// Says something that the next word to the person writes over.

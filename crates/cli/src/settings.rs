@@ -176,6 +176,13 @@ pub(crate) struct SettingsError {
     problems: Vec<String>,
 }
 
+impl SettingsError {
+    /// What is wrong, one sentence each.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
 impl Said {
     /// Gathers values: defaults, then the file, then the environment, then flags; the last one said wins.
     ///

@@ -61,7 +61,12 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
 
 /// The configuration of the Headroom that answers at an address; `None` when nobody or something else does.
 pub(crate) fn configuration_at(address: SocketAddr, token: Option<&str>) -> Option<String> {
-    let identity: Identity = serde_json::from_str(&ask(address, token, "/readyz", 1 << 16)?).ok()?;
+    canary(address, token, "")
+}
+
+/// A canary to an address under a path that says who asks, as agents are told it: the configuration of the Headroom that answers.
+pub(crate) fn canary(address: SocketAddr, token: Option<&str>, name: &str) -> Option<String> {
+    let identity: Identity = serde_json::from_str(&ask(address, token, &format!("{name}/readyz"), 1 << 16)?).ok()?;
     (identity.service == "headroom").then_some(identity.configuration)
 }
 

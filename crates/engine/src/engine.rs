@@ -18,6 +18,7 @@ use crate::memo::Memo;
 use crate::memory::Witness;
 use crate::plan::{self, Compress, Known, Lineages, Plan};
 use crate::reuse::Reuse;
+use crate::sent::lineage_text;
 use crate::trace::{Observed, Seen, Traces};
 use crate::{Align, Answer, Mode, Policy, Query, Receipt, SlotReceipt, route};
 
@@ -631,7 +632,8 @@ fn receipt_of(request: &Request, policy: &Policy) -> Receipt {
 }
 
 fn fill_slots(receipt: &mut Receipt, request: &Request, lineages: &Lineages<'_>, plan: &Plan) {
-    for ((slot, text), planned) in request.slots().iter().zip(&lineages.texts).zip(&plan.slots) {
+    let slots = request.slots().iter().zip(&lineages.texts).zip(&lineages.slots);
+    for (((slot, text), lineage), planned) in slots.zip(&plan.slots) {
         let rendering = &planned.rendering;
         let (before, after) = (u64::from(rendering.tokens.0), u64::from(rendering.tokens.1));
         receipt.tokens_before += before;
@@ -650,6 +652,7 @@ fn fill_slots(receipt: &mut Receipt, request: &Request, lineages: &Lineages<'_>,
             tokens_before: before,
             tokens_after: after,
             handles: rendering.handles.iter().map(Handle::to_string).collect(),
+            lineage: if rendering.compressor.is_empty() { String::new() } else { lineage_text(*lineage) },
         });
     }
 }

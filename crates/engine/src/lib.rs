@@ -82,6 +82,7 @@ mod policy;
 mod receipt;
 mod reuse;
 mod route;
+mod sent;
 mod text;
 mod trace;
 mod volatile;
@@ -96,6 +97,7 @@ pub use kinds::{ConfigError, Kinds, nearest};
 pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
 pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
 pub use reuse::add_filters;
+pub use sent::SentPart;
 pub use text::{
     Level, TextOptions, TextResult, ToolCall, compress_text, compress_text_for, compress_text_with,
     compress_tool_result,

@@ -189,6 +189,9 @@ pub struct SlotReceipt {
     pub tokens_after: u64,
     /// Handles its rendering names.
     pub handles: Vec<String>,
+    /// Under which the store files what was sent in its place, a hash; empty when it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub lineage: String,
 }
 
 /// Tokens billed for one request, by class; each token is in exactly one class.

@@ -236,6 +236,10 @@ fn look_up(
                     let found = headroom_wire::Answer { text: "what was left out".to_owned(), is_error: false };
                     turn.answer(&vec![found; calls.len()], &mut steps);
                 }
+                Step::Restore(handles) => {
+                    let unknown = vec![headroom_wire::guard::Original::Unknown; handles.len()];
+                    turn.restore(&unknown, &mut steps);
+                }
                 Step::Remember(exchange) => remembered.push(exchange),
                 Step::Forward(_) | Step::Continue(_) => {}
             }

@@ -94,6 +94,7 @@ impl Live {
                         receipt.retrievals += u32::try_from(answers.len()).unwrap_or(u32::MAX);
                         turn.answer(&answers, &mut steps);
                     }
+                    Step::Restore(handles) => turn.restore(&self.engine.written(&scope, &handles), &mut steps),
                     Step::Remember(exchange) => drop(self.engine.remember(&scope, &exchange)),
                     Step::Continue(body) => arrived = Some(body.to_vec()),
                     Step::Forward(bytes) => {

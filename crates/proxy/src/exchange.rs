@@ -95,7 +95,7 @@ impl Way<'_> {
             if let Some(status) = refused {
                 tracing::info!(status = status.as_u16(), origin = "client", "the client's own bytes were refused");
             }
-            let room = receipt.tool_offered.then_some(room);
+            let room = turn.holds_request().then_some(room);
             return Ok(Exchanged { response, how: sent, turn, receipt, observed, room });
         };
         // Whatever the provider dislikes, it must not be our doing: the client gets its answer to its own bytes.

@@ -26,6 +26,7 @@ mod body;
 mod config;
 mod exchange;
 mod guard;
+mod guarded;
 mod headers;
 mod memory_pages;
 mod metrics;

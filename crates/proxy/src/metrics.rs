@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     pub(crate) unread: AtomicU64,
     /// Changed bodies that the provider refused and that were sent again as they came.
     pub(crate) replayed: AtomicU64,
+    /// Answers in which a call of the client's tools held marks.
+    pub(crate) guarded: AtomicU64,
     /// Answers cut off, by the provider or by the client.
     pub(crate) cut_off: AtomicU64,
     /// Receipts that found no room.
@@ -97,6 +99,7 @@ impl Metrics {
                 value(&self.unread),
             ),
             ("replayed", "Refused bodies that were sent again as they came", value(&self.replayed)),
+            ("guarded", "Answers in which a call of the client's tools held marks", value(&self.guarded)),
             ("cut_off", "Answers cut off by the provider or the client", value(&self.cut_off)),
             ("receipts_dropped", "Receipts that could not be queued", value(&self.receipts_dropped)),
             ("bytes_in", "Bytes of request bodies as they came", value(&self.bytes_in)),

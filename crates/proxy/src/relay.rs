@@ -20,6 +20,7 @@ use hyper::body::Frame;
 use reqwest::Url;
 
 use crate::app::{App, soon};
+use crate::guarded::originals;
 use crate::headers::{self, CLIENT_ID, ID};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -38,7 +39,7 @@ const WHOLE_BYTES: usize = 32 << 20;
 const ERROR_BYTES: usize = 64 << 10;
 
 /// Time that the store has to give an original back. The model is told when it takes longer.
-const ANSWERING: Duration = Duration::from_secs(5);
+pub(crate) const ANSWERING: Duration = Duration::from_secs(5);
 
 /// A body of these bytes.
 pub(crate) fn full(bytes: Bytes) -> Body {
@@ -161,6 +162,10 @@ impl Streaming {
                 let answers = self.call.answer(calls).await;
                 self.call.turn.answer(&answers, &mut steps);
             }
+            Step::Restore(handles) => {
+                let originals = originals(&self.call.app, handles).await;
+                self.call.turn.restore(&originals, &mut steps);
+            }
             Step::Remember(exchange) => self.call.remember(exchange).await,
             Step::Continue(body) => match self.call.go_on(body).await {
                 Some(response)
@@ -213,6 +218,10 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
                 Step::Answer(calls) => {
                     let answers = call.answer(calls).await;
                     call.turn.answer(&answers, &mut more);
+                }
+                Step::Restore(handles) => {
+                    let originals = originals(&call.app, handles).await;
+                    call.turn.restore(&originals, &mut more);
                 }
                 Step::Remember(exchange) => call.remember(exchange).await,
                 Step::Continue(body) => continued = Some(body),

@@ -23,6 +23,7 @@ mod document;
 mod exchange;
 mod fold;
 mod gemini;
+pub mod guard;
 mod literal;
 mod openai_chat;
 mod openai_responses;

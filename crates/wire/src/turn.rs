@@ -14,9 +14,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use headroom_core::Handle;
 
 use crate::document::Document;
 use crate::exchange::{Count, Exchange, Filing, HiddenCall, Round};
+use crate::guard::{Guard, Original};
 use crate::protocol::Stream;
 use crate::request::Request;
 use crate::sse::{Frame, Framer};
@@ -32,6 +34,9 @@ pub enum Step {
     /// Send this body upstream, with the head of the first request, and feed its response to the same turn. If there is no
     /// usable response, call [`Turn::abandon`].
     Continue(Bytes),
+    /// Look these originals up and give them to [`Turn::restore`], in the same order: a call of the client's tools holds marks that may
+    /// speak of them, and is kept back as long. There may be none to look up.
+    Restore(Vec<Handle>),
     /// Keep this exchange before anything after this step goes out: the client's next request needs it.
     Remember(Exchange),
 }
@@ -82,6 +87,7 @@ pub struct Turn {
     limits: Option<Limits>,
     stream: Box<dyn Stream>,
     framer: Framer,
+    guard: Guard,
     /// The last JSON response; `None` while the turn is streamed.
     reply: Option<Bytes>,
     rounds: Vec<Round>,
@@ -176,6 +182,7 @@ impl Turn {
     /// it: then nothing is held, and only usage is read.
     pub fn new(request: Request, sent: Bytes, limits: Option<Limits>) -> Self {
         let stream = request.dialect().protocol().stream();
+        let guard = Guard::new(request.dialect(), request.body(), &sent);
         // A turn that cannot be continued needs no bodies, and answers may take minutes.
         let (request, sent) = match limits {
             Some(_) => (request, sent),
@@ -187,6 +194,7 @@ impl Turn {
             limits,
             stream,
             framer: Framer::default(),
+            guard,
             reply: None,
             rounds: Vec::new(),
             waiting: None,
@@ -214,47 +222,91 @@ impl Turn {
         self.rounds.len()
     }
 
+    /// Whether the turn holds the request that it began with.
+    pub fn holds_request(&self) -> bool {
+        self.limits.is_some() || !self.guard.is_off()
+    }
+
     /// Takes the next bytes of a streamed response.
     pub fn feed(&mut self, chunk: Bytes, steps: &mut Vec<Step>) {
-        let passing = self.limits.is_none();
-        if passing {
+        let unseen = self.limits.is_none() && self.guard.is_off();
+        if unseen {
             steps.push(Step::Forward(chunk.clone()));
         }
         self.framer.push(chunk);
         let mut out = Vec::new();
         while let Some(frame) = self.framer.next() {
             match frame {
-                Frame::Event(event) => {
-                    let last = self.request.dialect().protocol().observe(&mut self.current, &event);
-                    self.over |= last && passing;
-                    if !passing {
-                        self.stream.event(event, &mut out);
-                        if last {
-                            forward(&mut out, steps);
-                            self.resolve_stream(steps);
-                        }
-                    }
+                Frame::Event(event) if unseen => {
+                    self.over |= self.request.dialect().protocol().observe(&mut self.current, &event);
                 }
-                Frame::Unread(bytes) => out.push(bytes),
+                Frame::Unread(_) if unseen => {}
+                frame => {
+                    self.guard.push(frame);
+                    self.let_through(&mut out, steps);
+                }
             }
         }
-        if !passing {
-            forward(&mut out, steps);
-        }
+        forward(&mut out, steps);
+        self.ask(steps);
     }
 
     /// Says that a streamed response has ended, cleanly or not.
     pub fn end(&mut self, steps: &mut Vec<Step>) {
-        let Some(event) = self.framer.finish() else { return self.end_unresolved(steps) };
-        let last = self.request.dialect().protocol().observe(&mut self.current, &event);
-        if self.limits.is_none() {
-            self.over |= last;
-            return;
+        if let Some(event) = self.framer.finish() {
+            self.guard.push(Frame::Event(event));
         }
+        self.guard.end();
+        self.go_on(steps);
+    }
+
+    /// Takes the originals that [`Step::Restore`] named, in the same order.
+    pub fn restore(&mut self, originals: &[Original], steps: &mut Vec<Step>) {
+        match self.guard.restore(originals) {
+            Some(body) => self.replied(body, steps),
+            None => self.go_on(steps),
+        }
+    }
+
+    /// Hands on what the guard lets go, and ends the response if that was all.
+    fn go_on(&mut self, steps: &mut Vec<Step>) {
         let mut out = Vec::new();
-        self.stream.event(event, &mut out);
-        forward(&mut out, steps);
-        if last { self.resolve_stream(steps) } else { self.end_unresolved(steps) }
+        self.let_through(&mut out, steps);
+        let passing = self.limits.is_none() && self.guard.is_off();
+        if !passing {
+            forward(&mut out, steps);
+        }
+        self.ask(steps);
+        if self.guard.is_done() && self.limits.is_some() {
+            self.end_unresolved(steps);
+        }
+    }
+
+    fn let_through(&mut self, out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
+        while let Some(frame) = self.guard.next() {
+            let event = match frame {
+                Frame::Event(event) => event,
+                Frame::Unread(bytes) => {
+                    out.push(bytes);
+                    continue;
+                }
+            };
+            let last = self.request.dialect().protocol().observe(&mut self.current, &event);
+            if self.limits.is_none() {
+                self.over |= last;
+                out.push(event.raw().clone());
+                continue;
+            }
+            self.stream.event(event, out);
+            if last {
+                forward(out, steps);
+                self.resolve_stream(steps);
+            }
+        }
+    }
+
+    fn ask(&mut self, steps: &mut Vec<Step>) {
+        steps.extend(self.guard.asks().map(Step::Restore));
     }
 
     /// A provider that omits the very last event has still said how the response ended.
@@ -266,6 +318,14 @@ impl Turn {
 
     /// Takes a whole JSON response.
     pub fn whole(&mut self, body: Bytes, steps: &mut Vec<Step>) {
+        match self.guard.whole(body) {
+            Some(body) => self.replied(body, steps),
+            None => self.ask(steps),
+        }
+    }
+
+    /// A whole response, as it may go on.
+    fn replied(&mut self, body: Bytes, steps: &mut Vec<Step>) {
         let protocol = self.request.dialect().protocol();
         let document = Document::parse(body.clone());
         let root = document.as_ref().and_then(|document| Some((document, document.root()?)));
@@ -352,6 +412,7 @@ impl Turn {
                 heard.visible().for_each(|item| self.shown.count.add(item));
                 self.earlier += std::mem::take(&mut self.current);
                 self.framer = Framer::default();
+                self.guard.next_response();
                 self.stream.next_response();
                 self.sent = body.clone();
                 steps.push(Step::Continue(body));

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use crate::args::ConfigAction;
 use crate::error::CliError;
 use crate::out;
-use crate::settings::Said;
+use crate::settings::{Said, SettingsError};
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -16,8 +15,26 @@ struct Shown<'a> {
     about: &'static str,
 }
 
-pub(crate) fn run(action: ConfigAction, said: &Said) -> Result<(), CliError> {
-    let ConfigAction::Show { json } = action;
+/// What is wrong with the configuration.
+#[derive(Serialize)]
+struct Checked<'a> {
+    ok: bool,
+    problems: &'a [String],
+}
+
+/// Says whether the configuration means something, in the file as in the environment; with problems, all of them.
+pub(crate) fn check(json: bool, said: Result<Said, SettingsError>) -> Result<(), CliError> {
+    let read = said.and_then(|said| said.read());
+    let problems = read.as_ref().err().map(SettingsError::problems).unwrap_or_default();
+    if json {
+        out::json(&Checked { ok: problems.is_empty(), problems })?;
+        return read.map(drop).map_err(|error| CliError::Usage(format!("{} problems", error.problems().len())));
+    }
+    read.map_err(CliError::from)?;
+    out::line("ok")
+}
+
+pub(crate) fn show(json: bool, said: &Said) -> Result<(), CliError> {
     let shown = said.iter().map(|(option, value, origin)| Shown {
         key: option.key,
         value: match option.key {

@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::wrap::routes;
 use crate::args::JsonArgs;
 use crate::error::CliError;
 use crate::out;
@@ -16,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Serialize)]
 struct Finding {
-    check: &'static str,
+    check: String,
     ok: bool,
     found: String,
     /// What to do next; empty when there is nothing to do.
@@ -24,7 +26,8 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(check: &'static str, result: Result<String, (String, String)>) -> Self {
+    fn new(check: impl Into<String>, result: Result<String, (String, String)>) -> Self {
+        let check = check.into();
         match result {
             Ok(found) => Self { check, ok: true, found, next: String::new() },
             Err((found, next)) => Self { check, ok: false, found, next },
@@ -32,14 +35,15 @@ impl Finding {
     }
 }
 
-pub(crate) fn run(args: &JsonArgs, settings: &Settings) -> Result<(), CliError> {
-    let findings = [
+pub(crate) fn run(args: &JsonArgs, settings: &Settings, config: Option<&Path>) -> Result<(), CliError> {
+    let mut findings = vec![
         Finding::new("store", store(settings)),
         Finding::new("proxy", proxy(settings)),
         Finding::new("anthropic upstream", upstream(&settings.anthropic_upstream, "anthropic-upstream")),
         Finding::new("openai upstream", upstream(&settings.openai_upstream, "openai-upstream")),
         Finding::new("gemini upstream", upstream(&settings.gemini_upstream, "gemini-upstream")),
     ];
+    findings.extend(routes::check(settings, config).into_iter().map(|(agent, result)| Finding::new(agent, result)));
     if args.json {
         out::json(&findings)?;
     } else {

@@ -3,6 +3,7 @@
 use headroom::{Engine, Handle, Reason, Receipt};
 use headroom_store::Scope;
 
+use super::diff;
 use crate::args::ExplainArgs;
 use crate::error::CliError;
 use crate::out;
@@ -37,7 +38,22 @@ pub(crate) fn run(args: &ExplainArgs, engine: &Engine, scope: &Scope) -> Result<
     if receipt.replayed_original {
         out::line("replayed  the provider refused the changed body; the original was sent")?;
     }
-    print_slots(&receipt)
+    print_slots(&receipt)?;
+    print_cuts(&receipt, engine, scope)
+}
+
+/// What was decided in this request, before and after: each cut between the lines around it.
+fn print_cuts(receipt: &Receipt, engine: &Engine, scope: &Scope) -> Result<(), CliError> {
+    let decided = receipt.slots.iter().enumerate().filter(|(_, slot)| slot.fresh && !slot.compressor.is_empty());
+    for (index, slot) in decided {
+        let parts = engine.sent_parts(scope, slot).map_err(|error| CliError::Failed(error.to_string()))?;
+        let lines = match parts {
+            Some(parts) => diff::cuts(&parts),
+            None => vec!["what was sent of it is not recorded, or not any more".to_owned()],
+        };
+        out::line(&format!("\ntext {index}  {}", lines.join("\n    ")))?;
+    }
+    Ok(())
 }
 
 /// How each text was sent, and why.

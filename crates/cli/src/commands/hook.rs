@@ -7,19 +7,22 @@
 
 use std::io::Read;
 
-use headroom::{Engine, ToolCall, compress_tool_result};
+use headroom::{Engine, Handle, ToolCall, compress_tool_result};
 use headroom_store::Scope;
 use serde_json::{Map, Value, json};
 
 use super::wrap::agents::claude::SETTINGS;
 use super::wrap::{known, persist, surroundings};
-use crate::args::HookAction;
+use crate::args::{AgentArgs, HookAction, HookInstallArgs, InstallArgs};
 use crate::config_file::journal::{self, Edit};
 use crate::error::CliError;
 use crate::out;
 
 /// The tools whose results are looked at, as Claude Code matches their names.
 const MATCHER: &str = "Bash|Grep|mcp__.*";
+
+/// The tools before which the write-guard stands: those that write, and those that run what they are given.
+const WRITERS: &str = "Write|Edit|MultiEdit|NotebookEdit|Bash";
 
 /// Seconds after which the agent goes on without an answer.
 const PATIENCE: u32 = 10;
@@ -33,12 +36,13 @@ pub(crate) fn run(
     open: impl FnOnce() -> Result<Engine, CliError>,
 ) -> Result<(), CliError> {
     match action {
-        HookAction::Install { agent, yes } => install(&agent, yes),
-        HookAction::Uninstall { agent } => {
+        HookAction::Install(args) => install(&args),
+        HookAction::Uninstall(AgentArgs { agent }) => {
             has_hooks(&agent)?;
             persist::undo(known(&agent)?, "hook")
         }
-        HookAction::PostToolUse => answer(scope, open),
+        HookAction::PostToolUse => answer(scope, open, replacement),
+        HookAction::PreToolUse => answer(scope, open, guarded),
     }
 }
 
@@ -54,25 +58,36 @@ fn has_hooks(agent: &str) -> Result<(), CliError> {
     )))
 }
 
-fn install(agent: &str, yes: bool) -> Result<(), CliError> {
+fn install(args: &HookInstallArgs) -> Result<(), CliError> {
+    let HookInstallArgs { into: InstallArgs { agent, yes }, guard } = args;
     has_hooks(agent)?;
     let recipe = known(agent)?;
     // The whole path: agents started by an editor or a service have another PATH.
     let program = std::env::current_exe().map_err(CliError::while_doing("cannot find this program"))?;
-    let command = format!("{} hook post-tool-use", super::run::quoted(&program.to_string_lossy()));
-    let hook = json!({"type": "command", "command": command, "timeout": PATIENCE});
-    let edit = Edit {
-        path: vec!["hooks".to_owned(), "PostToolUse".to_owned()],
-        value: json!({"matcher": MATCHER, "hooks": [hook]}),
-        element: true,
+    let program = super::run::quoted(&program.to_string_lossy());
+    let edit = |event: &str, matcher: &str, action: &str| {
+        let hook = json!({"type": "command", "command": format!("{program} hook {action}"), "timeout": PATIENCE});
+        Edit {
+            path: vec!["hooks".to_owned(), event.to_owned()],
+            value: json!({"matcher": matcher, "hooks": [hook]}),
+            element: true,
+        }
     };
-    let change = journal::plan(&surroundings()?.file(&SETTINGS), SETTINGS.format, vec![edit]);
+    let mut edits = vec![edit("PostToolUse", MATCHER, "post-tool-use")];
+    if *guard {
+        edits.push(edit("PreToolUse", WRITERS, "pre-tool-use"));
+    }
+    let change = journal::plan(&surroundings()?.file(&SETTINGS), SETTINGS.format, edits);
     let change = change.map_err(|error| CliError::Failed(error.to_string()))?;
-    persist::make(change, &format!("{}.hook", recipe.name), yes)
+    persist::make(change, &format!("{}.hook", recipe.name), *yes)
 }
 
 /// Reads an event and answers it. Whatever is wrong, the answer is none and the agent goes on with what the tool returned.
-fn answer(scope: &Scope, open: impl FnOnce() -> Result<Engine, CliError>) -> Result<(), CliError> {
+fn answer(
+    scope: &Scope,
+    open: impl FnOnce() -> Result<Engine, CliError>,
+    to: impl Fn(&[u8], &Engine, &Scope) -> Option<Value>,
+) -> Result<(), CliError> {
     let mut event = Vec::new();
     if std::io::stdin().lock().take(LONGEST_BYTES).read_to_end(&mut event).is_err() {
         return Ok(());
@@ -84,7 +99,7 @@ fn answer(scope: &Scope, open: impl FnOnce() -> Result<Engine, CliError>) -> Res
             return Ok(());
         }
     };
-    match replacement(&event, &engine, scope) {
+    match to(&event, &engine, scope) {
         Some(answer) => out::json(&answer),
         None => Ok(()),
     }
@@ -114,6 +129,22 @@ fn replacement(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
     }
     // The replacement has the shape that the tool gave, or Claude Code refuses it.
     changed.then(|| json!({"hookSpecificOutput": {"hookEventName": "PostToolUse", "updatedToolOutput": response}}))
+}
+
+/// The refusal of a call that holds a mark which names an original of ours; `None` says nothing, and the user's rules decide alone.
+fn guarded(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
+    let event: Map<String, Value> = serde_json::from_slice(event).ok()?;
+    if event.get("hook_event_name")?.as_str()? != "PreToolUse" {
+        return None;
+    }
+    let input = event.get("tool_input")?.to_string();
+    let ours = |handle: &Handle| engine.original(scope, *handle).is_ok_and(|text| text.is_some());
+    let handle = headroom_wire::guard::written_handles(&input).into_iter().find(ours)?;
+    let reason = headroom_wire::guard::refusal(&format!("all in {handle}"));
+    let reason = format!("{reason} `headroom get {handle}` prints it.");
+    Some(json!({"hookSpecificOutput": {
+        "hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason,
+    }}))
 }
 
 /// The texts of a tool's result that the model reads.
@@ -203,6 +234,28 @@ mod tests {
         let updated = updated("mcp__logs__read_latest", &json!({}), &response).unwrap();
         assert!(updated[0]["text"].as_str().unwrap().len() * 4 < log().len());
         assert_eq!((&updated[1], &updated[2]), (&response[1], &response[2]));
+    }
+
+    /// T073: what names an original of ours is not written; anything else is none of our business.
+    #[test]
+    fn a_mark_is_not_written() {
+        let engine = Engine::new(Store::memory());
+        let scope = Scope::default();
+        let handle = engine.keep(&scope, "text").unwrap();
+        let ask = |content: &str| {
+            let event = json!({"hook_event_name": "PreToolUse", "tool_name": "Write", "tool_input": {"file_path": "a", "content": content}});
+            guarded(event.to_string().as_bytes(), &engine, &scope)
+        };
+        let refused = ask(&format!("a\n[-1 of 2 lines; all in {handle}]\n")).unwrap();
+        assert_eq!(refused["hookSpecificOutput"]["permissionDecision"], "deny");
+        assert!(
+            refused["hookSpecificOutput"]["permissionDecisionReason"].as_str().unwrap().contains(&handle.to_string())
+        );
+        for fine in
+            ["a", "[-14 lines 38-51]", "[-1 of 2 lines; all in hr_4k2m9x7qw3]", &format!("headroom get {handle} > a")]
+        {
+            assert_eq!(ask(fine), None, "{fine}");
+        }
     }
 
     /// T075: where anything is odd, nothing is said, and the agent keeps what the tool returned.

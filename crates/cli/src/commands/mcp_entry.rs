@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use super::wrap::recipe::{McpEntry, Shape};
 use super::wrap::{known, persist, surroundings};
+use crate::args::InstallArgs;
 use crate::config_file::journal::{self, Edit};
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn install(agent: &str, yes: bool) -> Result<(), CliError> {
+pub(crate) fn install(args: &InstallArgs) -> Result<(), CliError> {
+    let InstallArgs { agent, yes } = args;
     let recipe = known(agent)?;
     let (at, path, shape) = match recipe.mcp {
         McpEntry::File(at, path, shape) => (at, path, shape),
@@ -21,7 +23,7 @@ pub(crate) fn install(agent: &str, yes: bool) -> Result<(), CliError> {
     let edit = Edit { path, value: entry(shape, &program.to_string_lossy()), element: false };
     let change = journal::plan(&surroundings()?.file(&at), at.format, vec![edit]);
     let change = change.map_err(|error| CliError::Failed(error.to_string()))?;
-    persist::make(change, &format!("{}.mcp", recipe.name), yes)
+    persist::make(change, &format!("{}.mcp", recipe.name), *yes)
 }
 
 pub(crate) fn uninstall(agent: &str) -> Result<(), CliError> {

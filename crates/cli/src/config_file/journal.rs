@@ -168,6 +168,38 @@ pub(crate) fn plan(file: &Path, format: Format, edits: Vec<Edit>) -> Result<Opti
     Ok(Some(Change { entry, after }))
 }
 
+/// Works out a file of our own: all of it is ours. `None` when it is there already.
+pub(crate) fn plan_whole(file: &Path, text: &str) -> Result<Option<Change>, JournalError> {
+    let target = resolve(file)?;
+    let before = read(&target)?;
+    if before.as_deref() == Some(text.as_bytes()) {
+        return Ok(None);
+    }
+    let entry = Entry {
+        file: file.to_owned(),
+        target,
+        format: WHOLE.to_owned(),
+        before_hash: before.as_deref().map(hash),
+        before: before.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        after_hash: hash(text.as_bytes()),
+        edits: Vec::new(),
+    };
+    Ok(Some(Change { entry, after: text.as_bytes().to_vec() }))
+}
+
+/// The files that hold something of ours, by what is recorded.
+pub(crate) fn recorded(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let read = |path: PathBuf| serde_json::from_slice::<Entry>(&std::fs::read(path).ok()?).ok();
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| read(entry.path())).map(|entry| entry.file).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// The format of a file that is ours as a whole.
+const WHOLE: &str = "Whole";
+
 impl Change {
     /// The change as a person reads it.
     pub(crate) fn shown(&self) -> String {
@@ -215,6 +247,9 @@ impl Entry {
                 None => std::fs::remove_file(&self.target).map_err(|source| io(&self.target, source))?,
             }
             return Ok(Undone::Restored(self.file.clone()));
+        }
+        if self.format == WHOLE {
+            return Ok(Undone::Left(self.file.clone(), vec!["all of it".to_owned()]));
         }
         let refused = |refusal| JournalError::Refused { path: self.file.clone(), refusal };
         let format = match self.format.as_str() {

@@ -33,7 +33,7 @@ impl Bench {
         fs::create_dir(&programs).unwrap();
         let program = programs.join(agent.program);
         let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$STAND_IN_OUT/arguments\"\nenv > \"$STAND_IN_OUT/environment\"\n\
-                      exec \"$STAND_IN\" --exact stand_in --ignored --nocapture > /dev/null\n";
+                      exec \"$STAND_IN\" --exact stand_in --nocapture > /dev/null\n";
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Self { agent: *agent, folder, runtime, upstream, homes: Cell::new(0) }
@@ -99,6 +99,12 @@ impl Bench {
     pub(crate) fn plain(&self, home: &Path) {
         let mut command = self.command(&self.folder.path().join("bin").join(self.agent.program), home);
         assert!(command.status().unwrap().success());
+    }
+
+    /// The same with an address that its user has set.
+    pub(crate) fn plain_at(&self, home: &Path, url: &str) {
+        let mut command = self.command(&self.folder.path().join("bin").join(self.agent.program), home);
+        assert!(command.env(self.agent.variables[0], url).status().unwrap().success());
     }
 
     pub(crate) fn kill_a_wrapped(&self, home: &Path, agent: &str) {

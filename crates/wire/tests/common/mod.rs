@@ -83,6 +83,10 @@ pub fn play(dialect: Dialect, request: &Value, upstream: &Upstream, limits: Opti
                     let answers: Vec<Answer> = calls.iter().map(answer).collect();
                     turn.answer(&answers, &mut steps);
                 }
+                Step::Restore(handles) => {
+                    let unknown = vec![headroom_wire::guard::Original::Unknown; handles.len()];
+                    turn.restore(&unknown, &mut steps);
+                }
                 Step::Continue(body) => {
                     outcome.sent.push(serde_json::from_slice(&body).unwrap());
                     again = true;

@@ -7,6 +7,7 @@ pub(crate) mod agents;
 pub(crate) mod persist;
 mod plan;
 pub(crate) mod recipe;
+pub(crate) mod routes;
 mod table;
 
 use std::ffi::OsString;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &WrapArgs, settings: &Settings, config: Option<&Path>) -
     let texts: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let child = match plan::plan(recipe, &texts, &surroundings, settings.listen) {
         Plan::Direct(why) => Err(why),
-        Plan::Through(through) => lead(&through, &name_of(recipe, &surroundings), settings, config),
+        Plan::Through(through) => lead(&through, &name_of(recipe, &surroundings), settings, config, &mut None),
     };
     let child = child.unwrap_or_else(|why| {
         out::say(&format!("headroom: {} runs without Headroom: {why}", program.to_string_lossy()));
@@ -86,8 +87,14 @@ fn program(recipe: &Recipe) -> Result<PathBuf, CliError> {
     found.ok_or_else(|| CliError::NotFound(format!("{} is not in PATH. {}", recipe.binaries.join(", "), recipe.note)))
 }
 
-/// Finds or starts the proxy, and says what the child needs to reach it.
-fn lead(through: &Through, name: &str, settings: &Settings, config: Option<&Path>) -> Result<Child, String> {
+/// Finds or starts the proxy, and says what the child needs to reach it. `led` is where it listens.
+fn lead(
+    through: &Through,
+    name: &str,
+    settings: &Settings,
+    config: Option<&Path>,
+    led: &mut Option<SocketAddr>,
+) -> Result<Child, String> {
     if settings.token.is_some() {
         return Err("the proxy wants a token (x-headroom-token), which agents do not send".to_owned());
     }
@@ -107,6 +114,7 @@ fn lead(through: &Through, name: &str, settings: &Settings, config: Option<&Path
     }
     let data = env::data_folder().ok_or_else(|| "there is no data directory".to_owned())?;
     let proxy = share::find_or_start(&settings, config, &data)?;
+    *led = Some(proxy);
     Ok(through.child(proxy, name, &env::variable))
 }
 

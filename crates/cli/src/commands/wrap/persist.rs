@@ -114,9 +114,14 @@ fn ask() -> Result<(), CliError> {
 
 /// Takes back what is recorded for an agent.
 pub(crate) fn undo(recipe: &Recipe, what: &str) -> Result<(), CliError> {
-    let undone = journal::undo(&folder()?, &format!("{}.{what}", recipe.name));
+    undo_of(recipe.name, &format!("{}.{what}", recipe.name))
+}
+
+/// Takes back what is recorded under a key, which is for `whom`.
+pub(crate) fn undo_of(whom: &str, key: &str) -> Result<(), CliError> {
+    let undone = journal::undo(&folder()?, key);
     match undone.map_err(|error| CliError::Failed(error.to_string()))? {
-        Undone::Nothing => out::say(&format!("headroom: nothing of ours is recorded for {}", recipe.name)),
+        Undone::Nothing => out::say(&format!("headroom: nothing of ours is recorded for {whom}")),
         Undone::Restored(file) => out::say(&format!("headroom: {} is as it was before", file.display())),
         Undone::Removed(file) => {
             out::say(&format!("headroom: {} was changed since; only our entry was taken out", file.display()));
