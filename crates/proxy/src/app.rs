@@ -10,6 +10,7 @@ use crate::Config;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::room::Rooms;
+use crate::upgrade::Upgrades;
 use crate::upstream::Upstream;
 use crate::witness::Trees;
 
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) rooms: Rooms,
     /// Where the agents of this machine work.
     pub(crate) trees: Trees,
+    /// Connections that are no longer the server's.
+    pub(crate) upgrades: Upgrades,
 }
 
 /// How long work behind a request's back may hold up its answer. An undisturbed store takes a few milliseconds.

@@ -123,18 +123,18 @@ impl Way<'_> {
 }
 
 /// Statuses by which a provider says that it dislikes the body itself.
-fn refuses_the_body(status: StatusCode) -> bool {
+pub(crate) fn refuses_the_body(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// The client's name for receipts: its `User-Agent`, at most 200 bytes of it.
-fn agent(head: &Parts) -> String {
+pub(crate) fn agent(head: &Parts) -> String {
     let agent = head.headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     agent.get(..200).unwrap_or(agent).to_owned()
 }
 
 /// Milliseconds since the Unix epoch; 0 on a machine whose clock stands before it.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -23,6 +23,7 @@ mod admin;
 mod app;
 mod body;
 mod config;
+mod converse;
 mod exchange;
 mod guard;
 mod headers;
@@ -36,6 +37,7 @@ mod relay;
 mod room;
 mod routes;
 mod serve;
+mod upgrade;
 mod upstream;
 mod witness;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use headroom::Mode;
 use headroom_wire::Dialect;
-use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -16,21 +15,21 @@ use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::relay::{Body, passing};
 use crate::witness::take_name;
-use crate::{admin, guard};
+use crate::{admin, guard, upgrade};
 
 /// Answers one request, whatever it is.
 pub(crate) async fn route(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     take_name(&mut head);
     let metrics = Arc::clone(&app.metrics);
-    dispatch(app, &head, body).await.unwrap_or_else(|refusal| {
+    dispatch(app, &mut head, body).await.unwrap_or_else(|refusal| {
         Metrics::count(&metrics.refused);
         tracing::debug!(?refusal, path = head.uri.path(), "refused");
         refusal.response()
     })
 }
 
-async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
+async fn dispatch(app: Arc<App>, head: &mut Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
     if head.uri.path() == "/livez" {
         // Says nothing that an open port does not say; probes need no token and no name.
         return Ok(admin::alive());
@@ -40,8 +39,10 @@ async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Respons
         return admin::answer(&app, page, head, body).await;
     }
     let untouched = app.config.policy.mode == Mode::Off || headers::bypasses(&head.headers);
+    if let Some(protocol) = upgrade::wanted(head).cloned() {
+        return upgrade::upgrade(&app, head, protocol, !untouched).await;
+    }
     match Dialect::of_path(head.uri.path()) {
-        Some(_) if wants_websocket(&head.headers) => Err(Refusal::WebSocket),
         Some(dialect) if head.method == Method::POST && !untouched && can_be_followed(dialect, head) => {
             exchange(app, dialect, head, body).await
         }
@@ -54,11 +55,6 @@ async fn dispatch(app: Arc<App>, head: &Parts, body: Incoming) -> Result<Respons
 fn can_be_followed(dialect: Dialect, head: &Parts) -> bool {
     let as_events = || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
     dialect != Dialect::Gemini || !head.uri.path().ends_with(":streamGenerateContent") || as_events()
-}
-
-/// Whether a client asks to go on in WebSocket frames. They could not be passed on, and a plain answer would only confuse it.
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Passes a request on and its answer back, byte for byte.
@@ -81,10 +77,11 @@ pub(crate) fn target(head: &Parts) -> &str {
 
 /// Whose a request is that is not one of the known endpoints: by its path if that says it, else by the headers that only one
 /// provider's clients send.
-fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     let messages = Dialect::AnthropicMessages.path();
     let below = path.strip_prefix(messages).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let googles = path.starts_with("/v1beta") || path.contains("/publishers/google/");
+    let googles =
+        path.starts_with("/v1beta") || path.starts_with("/ws/google.") || path.contains("/publishers/google/");
     if Dialect::of_path(path) == Some(Dialect::Gemini) || googles || headers.contains_key("x-goog-api-key") {
         Dialect::Gemini
     } else if below || headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {

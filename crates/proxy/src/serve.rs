@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::Config;
@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::room::Rooms;
 use crate::routes::route;
+use crate::upgrade::Upgrades;
 use crate::upstream::Upstream;
 use crate::witness::Trees;
 
@@ -80,10 +81,13 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = Arc::new(Semaphore::new(cores));
     let rooms = Rooms::new(config.held_bytes);
-    let app = Arc::new(App { trees: Trees::new(&config), config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
+    let (alive, gone) = mpsc::channel(1);
+    let upgrades = Upgrades { stopping: stopped.clone(), _alive: alive };
+    let trees = Trees::new(&config);
+    let app = Arc::new(App { trees, config, engine, upstream, metrics, receipts, cpu, rooms, upgrades });
     let known = Arc::downgrade(&app);
-    let accepting = tokio::spawn(accept(listener, app, writer, stopped));
+    let accepting = tokio::spawn(accept(listener, app, writer, stopped, gone));
     Ok(Running { addr, app: known, stop, accepting })
 }
 
@@ -118,7 +122,13 @@ impl Drop for Running {
     }
 }
 
-async fn accept(listener: TcpListener, app: Arc<App>, writer: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    app: Arc<App>,
+    writer: JoinHandle<()>,
+    mut stopped: watch::Receiver<bool>,
+    mut gone: mpsc::Receiver<Infallible>,
+) {
     let drain_timeout = app.config.drain_timeout;
     let connections = GracefulShutdown::new();
     let mut server = auto::Builder::new(TokioExecutor::new());
@@ -140,7 +150,12 @@ async fn accept(listener: TcpListener, app: Arc<App>, writer: JoinHandle<()>, mu
     }
     drop(listener);
     drop(app);
-    if tokio::time::timeout(drain_timeout, connections.shutdown()).await.is_err() {
+    let drained = async {
+        connections.shutdown().await;
+        // What was upgraded has left the server, and ends when its own work is done.
+        gone.recv().await;
+    };
+    if tokio::time::timeout(drain_timeout, drained).await.is_err() {
         tracing::warn!("requests under way took too long to finish; they are cut off");
     }
     // The writer ends when the last request has filed its receipt; one that hangs must not hold the process.
@@ -155,7 +170,7 @@ fn connect(stream: TcpStream, app: &Arc<App>, server: &auto::Builder<TokioExecut
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(route(app, request).await) }
     });
-    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -24,6 +24,7 @@ mod exchange;
 mod fold;
 mod gemini;
 mod literal;
+pub mod message;
 mod openai_chat;
 mod openai_responses;
 mod prefix;

@@ -12,3 +12,4 @@ mod responses;
 mod retrieval;
 mod sessions;
 mod transport;
+mod websocket;
