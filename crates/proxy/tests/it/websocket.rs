@@ -588,10 +588,9 @@ async fn a_slow_client_slows_the_provider_and_nobody_waits_for_himself() {
         timeout(Duration::from_secs(5), client.send(message)).await.expect("the way up is free").unwrap();
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let (stuck, later) = (*sent.lock().unwrap(), {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        *sent.lock().unwrap()
-    });
+    let stuck = *sent.lock().unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let later = *sent.lock().unwrap();
     assert_eq!(stuck, later, "the provider waits for the client");
     assert!(stuck < 32 << 20, "{stuck} bytes are held in between");
     for _ in 0..200 {
