@@ -37,6 +37,9 @@ mod relay;
 mod room;
 mod routes;
 mod serve;
+#[cfg(feature = "otlp")]
+mod telemetry;
+mod timing;
 mod upgrade;
 mod upstream;
 mod witness;
@@ -44,3 +47,5 @@ mod witness;
 pub use config::{Config, Token, Upstreams};
 pub use receipts::fresh_id;
 pub use serve::{Running, ServeError, serve};
+#[cfg(feature = "otlp")]
+pub use telemetry::Export;

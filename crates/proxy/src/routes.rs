@@ -14,6 +14,7 @@ use crate::headers::{self, Sent};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::relay::{Body, passing};
+use crate::timing::Timing;
 use crate::witness::take_name;
 use crate::{admin, guard, upgrade};
 
@@ -60,6 +61,7 @@ fn can_be_followed(dialect: Dialect, head: &Parts) -> bool {
 /// Passes a request on and its answer back, byte for byte.
 async fn tunnel(app: &App, head: &Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
     Metrics::count(&app.metrics.tunnelled);
+    let mut timing = Timing::asked(&head.headers);
     let url = app.upstream.url(dialect_of(head.uri.path(), &head.headers), target(head))?;
     let headers = headers::upstream(&head.headers, Sent::AsItCame);
     let response = app.upstream.send(head.method.clone(), url, headers, reqwest::Body::wrap(body)).await;
@@ -67,6 +69,10 @@ async fn tunnel(app: &App, head: &Parts, body: Incoming) -> Result<Response<Body
     let mut answer = Response::new(passing(body));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = headers::downstream(&head.headers);
+    if let Some(timing) = &mut timing {
+        timing.end("upstream");
+        timing.tell(answer.headers_mut());
+    }
     Ok(answer)
 }
 

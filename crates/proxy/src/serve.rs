@@ -17,9 +17,11 @@ use tokio::task::JoinHandle;
 use crate::Config;
 use crate::app::App;
 use crate::metrics::Metrics;
-use crate::receipts::Receipts;
+use crate::receipts::{Receipts, Told};
 use crate::room::Rooms;
 use crate::routes::route;
+#[cfg(feature = "otlp")]
+use crate::telemetry::Telemetry;
 use crate::upgrade::Upgrades;
 use crate::upstream::Upstream;
 use crate::witness::Trees;
@@ -50,6 +52,10 @@ pub enum ServeError {
     /// The HTTP client could not be made: certificates or proxy settings of the system.
     #[error("cannot set up connections to the providers: {0}")]
     Upstream(#[from] reqwest::Error),
+    /// What is measured could not be sent where it was to be sent.
+    #[cfg(feature = "otlp")]
+    #[error("cannot set up the export of spans and metrics: {0}")]
+    Export(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
 /// A running proxy. It stops when this is dropped, at once, or in good order with [`shutdown`](Self::shutdown).
@@ -77,7 +83,12 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let listener = bound.map_err(|source| ServeError::Bind { listen, source })?;
     let addr = listener.local_addr().map_err(|source| ServeError::Bind { listen, source })?;
     let metrics = Arc::new(Metrics::default());
-    let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), Arc::clone(&metrics));
+    let told = Told {
+        metrics: Arc::clone(&metrics),
+        #[cfg(feature = "otlp")]
+        telemetry: Arc::new(Telemetry::start(&config.export)?),
+    };
+    let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), told);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = Arc::new(Semaphore::new(cores));
     let rooms = Rooms::new(config.held_bytes);
