@@ -11,6 +11,7 @@ use crate::access::Known;
 use crate::metrics::Metrics;
 use crate::receipts::Receipts;
 use crate::room::Rooms;
+use crate::upgrade::Upgrades;
 use crate::upstream::Upstream;
 use crate::witness::Trees;
 
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) trees: Trees,
     /// Who was let in.
     pub(crate) known: Known,
+    /// Connections that are no longer the server's.
+    pub(crate) upgrades: Upgrades,
 }
 
 /// How long work behind a request's back may hold up its answer. An undisturbed store takes a few milliseconds.

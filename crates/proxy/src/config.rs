@@ -40,7 +40,10 @@ pub struct Config {
     /// Bytes of request bodies that are held at once, all requests together. What finds no room is passed on unread. With its
     /// decoded form, its index and its new body a request takes about three times its length.
     pub held_bytes: usize,
-    /// Time to connect to the provider.
+    /// Where spans and metrics go; nowhere by default.
+    #[cfg(feature = "otlp")]
+    pub export: crate::Export,
+    /// Time to connect to the provider, and for its answer where a connection is to become a WebSocket.
     pub connect_timeout: Duration,
     /// Time in which the provider may send nothing at all. Longer than any client waits: clients decide, not the proxy.
     pub idle_timeout: Duration,
@@ -70,6 +73,8 @@ impl Config {
             allowed_hosts: Vec::new(),
             max_body_bytes: 64 << 20,
             held_bytes: 256 << 20,
+            #[cfg(feature = "otlp")]
+            export: crate::Export::default(),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(30 * 60),
             body_timeout: Duration::from_secs(120),

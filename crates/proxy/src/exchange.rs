@@ -22,6 +22,7 @@ use crate::refusal::Refusal;
 use crate::relay::{Body, Call, Filing, relay};
 use crate::room::Room;
 use crate::routes;
+use crate::timing::Timing;
 
 /// A request of a known dialect: read, prepare, send, relay.
 pub(crate) async fn exchange(
@@ -31,16 +32,19 @@ pub(crate) async fn exchange(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     let at_ms = now_ms();
+    let mut timing = Timing::asked(&head.headers);
     let url = app.upstream.url(dialect, routes::target(head))?;
     let way = Way { app: &app, dialect, head, url };
     let config = &app.config;
     let taken = take(body, &head.headers, config.max_body_bytes, config.body_timeout, app.rooms.enter()).await?;
+    end(&mut timing, "read");
     let sent = match taken {
-        Taken::Whole(raw, room) => way.send_prepared(raw, Arc::new(room)).await?,
+        Taken::Whole(raw, room) => way.send_prepared(raw, Arc::new(room), &mut timing).await?,
         Taken::Unread(body, why) => {
             Metrics::count(&app.metrics.unread);
             let (turn, receipt) = unread(&app, dialect, body.size_hint().lower(), why);
             let response = way.send(Sent::AsItCame, reqwest::Body::wrap(body)).await;
+            end(&mut timing, "upstream");
             Exchanged { response, how: Sent::AsItCame, turn, receipt, observed: None, room: None }
         }
     };
@@ -55,7 +59,11 @@ pub(crate) async fn exchange(
     match response {
         Ok(response) => {
             let client_id = head.headers.get(headers::CLIENT_ID).cloned();
-            Ok(relay(Call { app, url, headers, client_id, turn, filing, _room: room }, response).await)
+            let mut answer = relay(Call { app, url, headers, client_id, turn, filing, _room: room }, response).await;
+            if let Some(timing) = timing {
+                timing.tell(answer.headers_mut());
+            }
+            Ok(answer)
         }
         Err(refusal) => {
             Metrics::count(&app.metrics.upstream_failures);
@@ -86,10 +94,17 @@ struct Way<'a> {
 
 impl Way<'_> {
     /// Prepares and sends a request; sends it again as it came if the provider refuses what was made of it.
-    async fn send_prepared(&self, raw: bytes::Bytes, room: Arc<Room>) -> Result<Exchanged, Refusal> {
+    async fn send_prepared(
+        &self,
+        raw: bytes::Bytes,
+        room: Arc<Room>,
+        timing: &mut Option<Timing>,
+    ) -> Result<Exchanged, Refusal> {
         let prepared = prepare(self.app, self.dialect, self.head, &raw, &room).await?;
         let Prepared { body, sent, changed, turn, mut receipt, observed } = prepared;
+        end(timing, "prepare");
         let response = self.send(sent, body).await;
+        end(timing, "upstream");
         let refused = response.as_ref().ok().map(Response::status).filter(|status| refuses_the_body(*status));
         let Some((request, status)) = changed.zip(refused) else {
             if let Some(status) = refused {
@@ -105,6 +120,7 @@ impl Way<'_> {
         receipt.bytes_out = raw.len() as u64;
         receipt.tool_offered = false;
         let response = self.send(Sent::AsItCame, raw).await;
+        end(timing, "upstream");
         if response.as_ref().is_ok_and(|response| response.status().is_success()) {
             let app = Arc::clone(self.app);
             soon(move || app.engine.refused(&app.config.scope, &request, &app.config.policy)).await;
@@ -124,19 +140,26 @@ impl Way<'_> {
     }
 }
 
+/// Notes the end of a phase, if anybody wants to know.
+fn end(timing: &mut Option<Timing>, phase: &'static str) {
+    if let Some(timing) = timing {
+        timing.end(phase);
+    }
+}
+
 /// Statuses by which a provider says that it dislikes the body itself.
-fn refuses_the_body(status: StatusCode) -> bool {
+pub(crate) fn refuses_the_body(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// The client's name for receipts: its `User-Agent`, at most 200 bytes of it.
-fn agent(head: &Parts) -> String {
+pub(crate) fn agent(head: &Parts) -> String {
     let agent = head.headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     agent.get(..200).unwrap_or(agent).to_owned()
 }
 
 /// Milliseconds since the Unix epoch; 0 on a machine whose clock stands before it.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -38,7 +38,7 @@ pub(crate) fn upstream(client: &HeaderMap, sent: Sent) -> HeaderMap {
     for name in [HOST, CONTENT_LENGTH, EXPECT] {
         headers.remove(name);
     }
-    for name in [TOKEN, BYPASS] {
+    for name in [TOKEN, BYPASS, crate::timing::ASK] {
         headers.remove(name);
     }
     if sent == Sent::Decoded {
@@ -106,6 +106,7 @@ mod tests {
             ("content-encoding", "gzip"),
             ("x-headroom-token", "secret"),
             ("x-headroom-bypass", "1"),
+            ("x-headroom-timing", "1"),
         ] {
             client.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value));
         }

@@ -24,6 +24,7 @@ mod admin;
 mod app;
 mod body;
 mod config;
+mod converse;
 mod exchange;
 mod guard;
 mod guarded;
@@ -38,9 +39,15 @@ mod relay;
 mod room;
 mod routes;
 mod serve;
+#[cfg(feature = "otlp")]
+mod telemetry;
+mod timing;
+mod upgrade;
 mod upstream;
 mod witness;
 
 pub use config::{Config, Token, Upstreams};
 pub use receipts::fresh_id;
 pub use serve::{Running, ServeError, serve};
+#[cfg(feature = "otlp")]
+pub use telemetry::Export;

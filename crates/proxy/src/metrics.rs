@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) exchanges: AtomicU64,
     /// Requests passed on without being looked at.
     pub(crate) tunnelled: AtomicU64,
+    /// Connections on which responses are asked for in messages.
+    pub(crate) websockets: AtomicU64,
     /// Requests refused here.
     pub(crate) refused: AtomicU64,
     /// Requests for which the provider gave no answer.
@@ -90,6 +92,7 @@ impl Metrics {
         vec![
             ("exchanges", "Requests that went through the engine", value(&self.exchanges)),
             ("tunnelled", "Requests passed on without being looked at", value(&self.tunnelled)),
+            ("websockets", "WebSockets opened to ask for responses", value(&self.websockets)),
             ("refused", "Requests refused by the proxy", value(&self.refused)),
             ("upstream_failures", "Requests without an answer from the provider", value(&self.upstream_failures)),
             ("failed_open", "Requests sent as they came because planning failed", value(&self.failed_open)),

@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::telemetry::Telemetry;
 
 /// Receipts that may wait to be filed. More are dropped and counted: a slow disk must not slow requests.
 const QUEUE: usize = 4096;
@@ -51,11 +53,19 @@ impl Held {
     }
 }
 
+/// Who is told of every receipt at once.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) metrics: Arc<Metrics>,
+    #[cfg(feature = "otlp")]
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
 /// The way to the writer. When the last one is gone and the queue is empty, the writer ends.
 #[derive(Clone)]
 pub(crate) struct Receipts {
     queue: mpsc::Sender<Receipt>,
-    metrics: Arc<Metrics>,
+    told: Told,
     recent: Arc<Mutex<Recent>>,
 }
 
@@ -69,10 +79,11 @@ struct Recent {
 
 impl Receipts {
     /// Starts the writer.
-    pub(crate) fn start(engine: Engine, scope: Scope, metrics: Arc<Metrics>) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(engine: Engine, scope: Scope, told: Told) -> (Self, JoinHandle<()>) {
         let (queue, mut waiting) = mpsc::channel::<Receipt>(QUEUE);
-        let (runtime, counts) = (Handle::current(), Arc::clone(&metrics));
+        let (runtime, ending) = (Handle::current(), told.clone());
         let writer = tokio::task::spawn_blocking(move || {
+            let counts = ending.metrics;
             // What a store that is away could not take yet.
             let mut held = Held { receipts: Vec::new(), away: false };
             loop {
@@ -98,16 +109,20 @@ impl Receipts {
             }
             // The last chance.
             held.file(&engine, &scope, &counts);
+            #[cfg(feature = "otlp")]
+            ending.telemetry.close();
         });
-        (Self { queue, metrics, recent: Arc::default() }, writer)
+        (Self { queue, told, recent: Arc::default() }, writer)
     }
 
     /// Counts a receipt and queues it.
     pub(crate) fn file(&self, receipt: Receipt) {
-        self.metrics.observe(&receipt);
+        self.told.metrics.observe(&receipt);
+        #[cfg(feature = "otlp")]
+        self.told.telemetry.observe(&receipt);
         self.keep(&receipt);
         if self.queue.try_send(receipt).is_err() {
-            Metrics::count(&self.metrics.receipts_dropped);
+            Metrics::count(&self.told.metrics.receipts_dropped);
         }
     }
 

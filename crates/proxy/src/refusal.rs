@@ -26,7 +26,7 @@ pub(crate) enum Refusal {
     BadBody,
     /// The request line cannot be turned into an upstream address.
     BadTarget,
-    /// It wants to turn its connection into a WebSocket.
+    /// It wants to turn its connection into a WebSocket, and there is none at the provider.
     WebSocket,
     /// The provider cannot be reached.
     Unreachable,
@@ -81,7 +81,7 @@ impl Refusal {
             Self::WebSocket => (
                 StatusCode::UPGRADE_REQUIRED,
                 "invalid_request_error",
-                "headroom: WebSockets are not served here; send the request with POST",
+                "headroom: the provider serves no WebSocket here; send the request with POST",
             ),
             Self::Unreachable => {
                 (StatusCode::BAD_GATEWAY, "api_error", "headroom: the provider cannot be reached; see the proxy's log")

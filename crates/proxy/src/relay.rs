@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use headroom::{Observed, Query, Receipt};
-use headroom_wire::{Answer, Retrieval, Step, Turn, Usage};
+use headroom_wire::{Answer, Exchange, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -302,40 +302,50 @@ async fn held(mut body: reqwest::Body) -> Held {
 impl Call {
     /// Answers retrievals from the store.
     async fn answer(&mut self, calls: Vec<Retrieval>) -> Vec<Answer> {
-        let (app, asked) = (Arc::clone(&self.app), calls.len());
-        let answered = tokio::task::spawn_blocking(move || {
-            let answer = |call: &Retrieval| match Query::from_arguments(&call.arguments) {
-                Ok(query) => {
-                    let answer = app.engine.answer(&app.config.scope, &query);
-                    Answer { text: answer.text().to_owned(), is_error: !answer.is_found() }
-                }
-                Err(text) => Answer { text, is_error: true },
-            };
-            calls.iter().map(answer).collect::<Vec<_>>()
-        });
-        let answers = tokio::time::timeout(ANSWERING, answered).await.ok().and_then(Result::ok).unwrap_or_else(|| {
-            let text = "It cannot be read now. Work from what is shown, or produce it again.".to_owned();
-            vec![Answer { text, is_error: true }; asked]
-        });
-        self.filing.retrieved(&answers);
-        answers
+        answer(&self.app, &mut self.filing, calls).await
     }
 
-    /// Keeps a hidden exchange for the client's next request: in memory at once, in the store as soon as it can be had.
-    async fn remember(&self, exchange: headroom_wire::Exchange) {
-        let app = Arc::clone(&self.app);
-        app.engine.hold(&app.config.scope, &exchange);
-        // The engine says in its log when it cannot be kept; the turn itself is not affected.
-        soon(move || {
-            app.engine.remember(&app.config.scope, &exchange);
-        })
-        .await;
+    /// Keeps a hidden exchange for the client's next request.
+    async fn remember(&self, exchange: Exchange) {
+        remember(&self.app, exchange).await;
     }
 
     /// Sends the continuation of a turn.
     async fn go_on(&self, body: Bytes) -> Option<Response<reqwest::Body>> {
         self.app.upstream.send(Method::POST, self.url.clone(), self.headers.clone(), body.into()).await.ok()
     }
+}
+
+/// Answers retrievals from the store.
+pub(crate) async fn answer(app: &Arc<App>, filing: &mut Filing, calls: Vec<Retrieval>) -> Vec<Answer> {
+    let (app, asked) = (Arc::clone(app), calls.len());
+    let answered = tokio::task::spawn_blocking(move || {
+        let answer = |call: &Retrieval| match Query::from_arguments(&call.arguments) {
+            Ok(query) => {
+                let answer = app.engine.answer(&app.config.scope, &query);
+                Answer { text: answer.text().to_owned(), is_error: !answer.is_found() }
+            }
+            Err(text) => Answer { text, is_error: true },
+        };
+        calls.iter().map(answer).collect::<Vec<_>>()
+    });
+    let answers = tokio::time::timeout(ANSWERING, answered).await.ok().and_then(Result::ok).unwrap_or_else(|| {
+        let text = "It cannot be read now. Work from what is shown, or produce it again.".to_owned();
+        vec![Answer { text, is_error: true }; asked]
+    });
+    filing.retrieved(&answers);
+    answers
+}
+
+/// Keeps a hidden exchange for the client's next request: in memory at once, in the store as soon as it can be had.
+pub(crate) async fn remember(app: &Arc<App>, exchange: Exchange) {
+    let app = Arc::clone(app);
+    app.engine.hold(&app.config.scope, &exchange);
+    // The engine says in its log when it cannot be kept; the turn itself is not affected.
+    soon(move || {
+        app.engine.remember(&app.config.scope, &exchange);
+    })
+    .await;
 }
 
 // --- Receipts --------------------------------------------------------------------------------------
@@ -361,7 +371,7 @@ impl Filing {
     }
 
     /// Takes over what has been billed by now.
-    fn note(&mut self, turn: &Turn) {
+    pub(crate) fn note(&mut self, turn: &Turn) {
         self.usage = turn.usage();
     }
 
@@ -378,8 +388,20 @@ impl Filing {
         self.finished = true;
     }
 
-    /// The turn could not be continued; this is what the client was told.
-    fn refused(&mut self, status: StatusCode) {
+    /// The provider has begun to answer with this status.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.receipt.status = status.as_u16();
+    }
+
+    /// The provider refused what was made of a request, and gets the client's own body of so many bytes.
+    pub(crate) fn replays(&mut self, bytes: u64) {
+        self.receipt.replayed_original = true;
+        self.receipt.bytes_out = bytes;
+        self.receipt.tool_offered = false;
+    }
+
+    /// The turn could not be continued, or not be begun; this is what the client was told.
+    pub(crate) fn refused(&mut self, status: StatusCode) {
         self.receipt.status = status.as_u16();
         self.finished = true;
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use headroom::Mode;
 use headroom_store::Right;
 use headroom_wire::Dialect;
-use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -16,8 +15,9 @@ use crate::headers::{self, Sent};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 use crate::relay::{Body, passing};
+use crate::timing::Timing;
 use crate::witness::take_name;
-use crate::{access, admin, guard};
+use crate::{access, admin, guard, upgrade};
 
 /// Answers one request, whatever it is.
 pub(crate) async fn route(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
@@ -46,8 +46,10 @@ async fn dispatch(app: Arc<App>, head: &mut Parts, body: Incoming) -> Result<Res
         return admin::answer(&app, page, head, body).await;
     }
     let untouched = app.config.policy.mode == Mode::Off || headers::bypasses(&head.headers);
+    if let Some(protocol) = upgrade::wanted(head).cloned() {
+        return upgrade::upgrade(&app, head, protocol, !untouched).await;
+    }
     match Dialect::of_path(head.uri.path()) {
-        Some(_) if wants_websocket(&head.headers) => Err(Refusal::WebSocket),
         Some(dialect) if head.method == Method::POST && !untouched && can_be_followed(dialect, head) => {
             exchange(app, dialect, head, body).await
         }
@@ -62,14 +64,10 @@ fn can_be_followed(dialect: Dialect, head: &Parts) -> bool {
     dialect != Dialect::Gemini || !head.uri.path().ends_with(":streamGenerateContent") || as_events()
 }
 
-/// Whether a client asks to go on in WebSocket frames. They could not be passed on, and a plain answer would only confuse it.
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
-
 /// Passes a request on and its answer back, byte for byte.
 async fn tunnel(app: &App, head: &Parts, body: Incoming) -> Result<Response<Body>, Refusal> {
     Metrics::count(&app.metrics.tunnelled);
+    let mut timing = Timing::asked(&head.headers);
     let url = app.upstream.url(dialect_of(head.uri.path(), &head.headers), target(head))?;
     let headers = headers::upstream(&head.headers, Sent::AsItCame);
     let response = app.upstream.send(head.method.clone(), url, headers, reqwest::Body::wrap(body)).await;
@@ -77,6 +75,10 @@ async fn tunnel(app: &App, head: &Parts, body: Incoming) -> Result<Response<Body
     let mut answer = Response::new(passing(body));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = headers::downstream(&head.headers);
+    if let Some(timing) = &mut timing {
+        timing.end("upstream");
+        timing.tell(answer.headers_mut());
+    }
     Ok(answer)
 }
 
@@ -87,10 +89,11 @@ pub(crate) fn target(head: &Parts) -> &str {
 
 /// Whose a request is that is not one of the known endpoints: by its path if that says it, else by the headers that only one
 /// provider's clients send.
-fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     let messages = Dialect::AnthropicMessages.path();
     let below = path.strip_prefix(messages).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let googles = path.starts_with("/v1beta") || path.contains("/publishers/google/");
+    let googles =
+        path.starts_with("/v1beta") || path.starts_with("/ws/google.") || path.contains("/publishers/google/");
     if Dialect::of_path(path) == Some(Dialect::Gemini) || googles || headers.contains_key("x-goog-api-key") {
         Dialect::Gemini
     } else if below || headers.contains_key("anthropic-version") || headers.contains_key("x-api-key") {

@@ -11,16 +11,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::Config;
 use crate::access::Known;
 use crate::app::App;
 use crate::metrics::Metrics;
-use crate::receipts::Receipts;
+use crate::receipts::{Receipts, Told};
 use crate::room::Rooms;
 use crate::routes::route;
+#[cfg(feature = "otlp")]
+use crate::telemetry::Telemetry;
+use crate::upgrade::Upgrades;
 use crate::upstream::Upstream;
 use crate::witness::Trees;
 
@@ -50,6 +53,10 @@ pub enum ServeError {
     /// The HTTP client could not be made: certificates or proxy settings of the system.
     #[error("cannot set up connections to the providers: {0}")]
     Upstream(#[from] reqwest::Error),
+    /// What is measured could not be sent where it was to be sent.
+    #[cfg(feature = "otlp")]
+    #[error("cannot set up the export of spans and metrics: {0}")]
+    Export(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
 /// A running proxy. It stops when this is dropped, at once, or in good order with [`shutdown`](Self::shutdown).
@@ -77,15 +84,22 @@ pub async fn serve(config: Config, engine: Engine) -> Result<Running, ServeError
     let listener = bound.map_err(|source| ServeError::Bind { listen, source })?;
     let addr = listener.local_addr().map_err(|source| ServeError::Bind { listen, source })?;
     let metrics = Arc::new(Metrics::default());
-    let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), Arc::clone(&metrics));
+    let told = Told {
+        metrics: Arc::clone(&metrics),
+        #[cfg(feature = "otlp")]
+        telemetry: Arc::new(Telemetry::start(&config.export)?),
+    };
+    let (receipts, writer) = Receipts::start(engine.clone(), config.scope.clone(), told);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = Arc::new(Semaphore::new(cores));
     let rooms = Rooms::new(config.held_bytes);
-    let (trees, known) = (Trees::new(&config), Known::default());
-    let app = Arc::new(App { trees, known, config, engine, upstream, metrics, receipts, cpu, rooms });
     let (stop, stopped) = watch::channel(false);
+    let (alive, gone) = mpsc::channel(1);
+    let upgrades = Upgrades { stopping: stopped.clone(), _alive: alive };
+    let (trees, known) = (Trees::new(&config), Known::default());
+    let app = Arc::new(App { trees, known, config, engine, upstream, metrics, receipts, cpu, rooms, upgrades });
     let running = Arc::downgrade(&app);
-    let accepting = tokio::spawn(accept(listener, app, writer, stopped));
+    let accepting = tokio::spawn(accept(listener, app, writer, stopped, gone));
     Ok(Running { addr, app: running, stop, accepting })
 }
 
@@ -120,7 +134,13 @@ impl Drop for Running {
     }
 }
 
-async fn accept(listener: TcpListener, app: Arc<App>, writer: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    app: Arc<App>,
+    writer: JoinHandle<()>,
+    mut stopped: watch::Receiver<bool>,
+    mut gone: mpsc::Receiver<Infallible>,
+) {
     let drain_timeout = app.config.drain_timeout;
     let connections = GracefulShutdown::new();
     let mut server = auto::Builder::new(TokioExecutor::new());
@@ -142,7 +162,12 @@ async fn accept(listener: TcpListener, app: Arc<App>, writer: JoinHandle<()>, mu
     }
     drop(listener);
     drop(app);
-    if tokio::time::timeout(drain_timeout, connections.shutdown()).await.is_err() {
+    let drained = async {
+        connections.shutdown().await;
+        // What was upgraded has left the server, and ends when its own work is done.
+        gone.recv().await;
+    };
+    if tokio::time::timeout(drain_timeout, drained).await.is_err() {
         tracing::warn!("requests under way took too long to finish; they are cut off");
     }
     // The writer ends when the last request has filed its receipt; one that hangs must not hold the process.
@@ -157,7 +182,7 @@ fn connect(stream: TcpStream, app: &Arc<App>, server: &auto::Builder<TokioExecut
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(route(app, request).await) }
     });
-    let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

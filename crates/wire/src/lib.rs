@@ -25,6 +25,7 @@ mod fold;
 mod gemini;
 pub mod guard;
 mod literal;
+pub mod message;
 mod openai_chat;
 mod openai_responses;
 mod prefix;

@@ -67,8 +67,8 @@ pub(crate) trait Protocol: Sync {
     /// Takes over the counters that an event of a stream states, and says whether the event is the one that ends every stream.
     fn observe(&self, usage: &mut Usage, event: &Event) -> bool;
 
-    /// Follows one turn's streams.
-    fn stream(&self) -> Box<dyn Stream>;
+    /// Follows the streams of the turn that a request begins.
+    fn stream(&self, request: &Request) -> Box<dyn Stream>;
 
     /// What a whole JSON response says.
     fn reply(&self, document: &Document) -> Option<(Heard, Ending)>;

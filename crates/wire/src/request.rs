@@ -60,6 +60,8 @@ pub(crate) struct Outline {
     pub(crate) previous: Option<Previous>,
     /// The client asked the provider not to keep the response.
     pub(crate) unkept: bool,
+    /// It came over a connection that keeps the last response for the next request.
+    pub(crate) connected: bool,
     pub(crate) tools: Option<Tools>,
     pub(crate) instructions: Vec<Instruction>,
     pub(crate) messages: Vec<Message>,
@@ -282,6 +284,11 @@ impl Request {
     /// What the client says about the session: Anthropic's `metadata.user_id`, OpenAI's `prompt_cache_key` or else `user`.
     pub fn session(&self) -> Option<&str> {
         self.inner.outline.session.as_deref()
+    }
+
+    /// Whether it is an event of a connection (a WebSocket), which keeps the last response for the next request.
+    pub fn is_connected(&self) -> bool {
+        self.inner.outline.connected
     }
 
     /// Whether the provider holds the history and the request names the response that it goes on from.

@@ -181,7 +181,7 @@ impl Turn {
     /// A turn that begins with `request`, which was sent upstream as `sent`. `limits` is `None` when our tool was not offered in
     /// it: then nothing is held, and only usage is read.
     pub fn new(request: Request, sent: Bytes, limits: Option<Limits>) -> Self {
-        let stream = request.dialect().protocol().stream();
+        let stream = request.dialect().protocol().stream(&request);
         let guard = Guard::new(request.dialect(), request.body(), &sent);
         // A turn that cannot be continued needs no bodies, and answers may take minutes.
         let (request, sent) = match limits {

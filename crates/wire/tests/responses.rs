@@ -684,3 +684,43 @@ fn requests_are_understood_by_their_path() {
         parse(OpenAiResponses, r#"{"model":"gpt-5","prompt_cache_key":"k","stream":true,"input":"x"}"#);
     assert_eq!((request.model(), request.session(), request.stream()), (Some("gpt-5"), Some("k"), true));
 }
+
+/// Over a connection the provider keeps the last response whatever the client says: a retrieval goes on from it, and so does the client's
+/// next request.
+#[test]
+fn a_connection_keeps_what_the_client_did_not_ask_to_keep() {
+    let unkept = |stream: String| stream.replace("\"store\":true", "\"store\":false");
+    let body = json!({"type": "response.create", "model": "gpt-5", "store": false, "tools": [], "input": [{"role": "user", "content": "go"}]});
+    let open = json!({"type": "reasoning", "id": "rs_0", "summary": []});
+    let responses = [
+        streamed("resp_1", &[open.clone(), call("c1", TOOL, ARGUMENTS)], "completed"),
+        streamed("resp_2", &[call("c2", TOOL, ARGUMENTS)], "completed"),
+        streamed("resp_3", &[words("Yes.")], "completed"),
+    ];
+    let outcome = stream(OpenAiResponses, &body, &responses.map(unkept));
+    assert_eq!(assembled(&outcome)["output"], json!([open, words("Yes.")]));
+    let answered = |id: &str| json!([result(id, &format!("for {ARGUMENTS}"))]);
+    for (sent, previous, id) in [(&outcome.sent[0], "resp_1", "c1"), (&outcome.sent[1], "resp_2", "c2")] {
+        assert_eq!((&sent["previous_response_id"], &sent["input"]), (&json!(previous), &answered(id)));
+        assert_eq!((&sent["type"], &sent["tools"][0]["name"]), (&body["type"], &json!(TOOL)));
+    }
+    // The client has seen the turn end under its first name, and what it goes on from is the last.
+    let later = json!({"type": "response.create", "store": false, "previous_response_id": "resp_1", "input": "thanks"});
+    let sent = reinserted(&later, &outcome.exchanges);
+    assert_eq!((&sent["previous_response_id"], &sent["input"]), (&json!("resp_3"), &json!("thanks")));
+    // On a new connection it says everything again, and so do we.
+    let again = next(&body, &[open, words("Yes.")]);
+    let sent = reinserted(&again, &outcome.exchanges);
+    assert_eq!(sent["input"].as_array().unwrap().len(), 3 + 4);
+    assert!(parse(OpenAiResponses, later.to_string()).offer_tool().is_none(), "it declares no tools");
+    let mut declared = later;
+    declared["tools"] = json!([]);
+    assert!(parse(OpenAiResponses, declared.to_string()).offer_tool().is_some());
+}
+
+/// What is no request has no slots, whatever it carries.
+#[test]
+fn other_events_of_a_connection_are_not_read() {
+    let event = json!({"type": "response.processed", "response_id": "resp_1", "input": "some text"});
+    assert!(slots(&event).is_empty() && !parse(OpenAiResponses, event.to_string()).is_understood());
+}

@@ -72,5 +72,59 @@ fn config(settings: &Settings) -> Result<Config, CliError> {
     config.home = crate::env::home();
     config.token = settings.token.clone().map(Token::new);
     config.grants = settings.grants;
+    #[cfg(feature = "otlp")]
+    {
+        config.export = export(crate::env::variable);
+    }
     Ok(config)
+}
+
+/// Where spans and metrics are to go, by the standard variables of OpenTelemetry. Nowhere without an address.
+#[cfg(feature = "otlp")]
+fn export(variable: impl Fn(&str) -> Option<String>) -> headroom_proxy::Export {
+    let signal = |name: &str, path: &str| {
+        let wanted = variable(&format!("OTEL_{name}_EXPORTER")).is_none_or(|exporter| exporter == "otlp");
+        let own = || variable(&format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
+        let shared = || Some(format!("{}/v1/{path}", variable("OTEL_EXPORTER_OTLP_ENDPOINT")?.trim_end_matches('/')));
+        let protocol = variable(&format!("OTEL_EXPORTER_OTLP_{name}_PROTOCOL"))
+            .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"))
+            .unwrap_or_else(|| "http/protobuf".to_owned());
+        let address = own().or_else(shared).filter(|_| wanted)?;
+        if protocol != "http/protobuf" {
+            out::say(&format!("headroom: no {path} are exported: only http/protobuf is spoken, not {protocol}"));
+            return None;
+        }
+        Some(address)
+    };
+    if variable("OTEL_SDK_DISABLED").is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
+        return headroom_proxy::Export::default();
+    }
+    headroom_proxy::Export { traces: signal("TRACES", "traces"), metrics: signal("METRICS", "metrics") }
+}
+
+#[cfg(all(test, feature = "otlp"))]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)], traces: Option<&str>, metrics: Option<&str>) {
+        let known =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let expected =
+            headroom_proxy::Export { traces: traces.map(str::to_owned), metrics: metrics.map(str::to_owned) };
+        assert_eq!(export(known), expected, "{variables:?}");
+    }
+
+    /// T102
+    #[test]
+    fn nothing_is_exported_unless_a_standard_variable_says_where_to() {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
+        let (traces, metrics) = ("http://collector:4318/v1/traces", "http://collector:4318/v1/metrics");
+        check(&[], None, None);
+        check(&[("OTEL_SERVICE_NAME", "x"), ("OTEL_TRACES_EXPORTER", "otlp")], None, None);
+        check(&[all], Some(traces), Some(metrics));
+        check(&[all, ("OTEL_SDK_DISABLED", "true")], None, None);
+        check(&[all, ("OTEL_METRICS_EXPORTER", "none")], Some(traces), None);
+        check(&[all, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], None, None);
+        check(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a/b")], Some("http://a/b"), None);
+    }
 }

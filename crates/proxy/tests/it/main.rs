@@ -12,4 +12,5 @@ mod responses;
 mod retrieval;
 mod sessions;
 mod transport;
+mod websocket;
 mod write_guard;

@@ -261,3 +261,33 @@ async fn an_unknown_path_goes_to_the_provider_whose_headers_it_carries() {
     let targets: Vec<String> = openai.received().into_iter().map(|request| request.target).collect();
     assert_eq!(targets, ["/compatible/api/v1/future?q=1", "/compatible/api/v1/chat/completions"]);
 }
+
+/// A client that asks is told where the time went, beside what the provider says of its own.
+#[tokio::test]
+async fn the_phases_of_a_request_are_told_on_request() {
+    let reply = || Reply::json(200, "{}").with("server-timing", "theirs;dur=1").after(Duration::from_millis(30));
+    let pair = pair(vec![reply(), reply(), reply()]).await;
+    let told = |answer: &headroom_testkit::http::Answer| {
+        let values = answer.headers.iter().filter(|(name, _)| name == "server-timing");
+        values.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let ask = [("x-headroom-timing", "1")];
+    let body = claude(&json!(opening(&rows(400))), false).to_string();
+    let answer = pair.send("POST", "/v1/messages", &ask, body.as_bytes()).await;
+    let [theirs, ours] = told(&answer).try_into().unwrap();
+    assert_eq!(theirs, "theirs;dur=1");
+    let phases: Vec<(&str, f64)> = ours
+        .split(", ")
+        .map(|phase| phase.split_once(";dur=").unwrap())
+        .map(|(name, ms)| (name, ms.parse().unwrap()))
+        .collect();
+    assert_eq!(
+        phases.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["headroom-read", "headroom-prepare", "headroom-upstream"]
+    );
+    assert!(phases[2].1 >= 30.0 && phases[1].1 > 0.0, "{phases:?}");
+    assert_eq!(pair.upstream.received()[0].header("x-headroom-timing"), None);
+    let answer = pair.send("POST", "/v1/embeddings", &ask, b"{}").await;
+    assert!(told(&answer)[1].starts_with("headroom-upstream;dur="));
+    assert_eq!(told(&pair.post("/v1/messages", &body).await), ["theirs;dur=1"]);
+}

@@ -71,7 +71,7 @@ impl Protocol for Gemini {
         false
     }
 
-    fn stream(&self) -> Box<dyn Stream> {
+    fn stream(&self, _request: &Request) -> Box<dyn Stream> {
         Box::new(stream::Chunks::default())
     }
 

@@ -12,7 +12,7 @@ use crate::document::Document;
 use crate::exchange::{Exchange, ExchangePlace, Identity};
 use crate::literal::quoted;
 use crate::protocol::{Protocol, Stream};
-use crate::request::{Insertion, Message, Outline};
+use crate::request::{Insertion, Message, Outline, Request};
 use crate::scan::Id;
 use crate::sse::Event;
 use crate::turn::{Answer, Ending, Heard, Merge};
@@ -54,7 +54,7 @@ impl Protocol for OpenAiChat {
         usage::observe(usage, event)
     }
 
-    fn stream(&self) -> Box<dyn Stream> {
+    fn stream(&self, _request: &Request) -> Box<dyn Stream> {
         Box::new(stream::Chunks::default())
     }
 

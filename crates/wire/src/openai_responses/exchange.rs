@@ -209,13 +209,18 @@ pub(super) fn said(heard: &Heard) -> impl Iterator<Item = &str> {
     heard.items.iter().filter(sayable).map(|item| item.json.as_str())
 }
 
-/// Where the provider holds the history, the next request goes on from the response with the calls and brings their results;
+/// Where the provider holds the history, or a connection the last response, the next request goes on from the response with the calls and brings their results;
 /// otherwise it says everything again.
 pub(super) fn go_on(sent: &Request, heard: &Heard, results: &[String], everything: &str) -> Option<Vec<Insertion>> {
     let input = sent.outline().messages_span.clone()?;
     if let Some(previous) = &sent.outline().previous {
         let response = Insertion { range: previous.span.clone(), text: quoted(heard.response.as_ref()?) };
         return Some(vec![response, Insertion { range: input, text: format!("[{}]", results.join(",")) }]);
+    }
+    if sent.outline().connected {
+        let response = quoted(heard.response.as_ref()?);
+        let text = format!("[{}],\"previous_response_id\":{response}", results.join(","));
+        return Some(vec![Insertion { range: input, text }]);
     }
     if is_text(sent) {
         let open = Insertion::at(input.start, "[{\"role\":\"user\",\"content\":".to_owned());

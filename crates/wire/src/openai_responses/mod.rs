@@ -24,7 +24,10 @@ use crate::sse::Event;
 use crate::turn::{Answer, Ending, Heard, Merge, Shown};
 use crate::usage::Usage;
 
-/// `POST /v1/responses`.
+/// The event by which a request comes over a connection.
+pub(crate) const CREATE: &str = "response.create";
+
+/// `POST /v1/responses`, and its events over a connection.
 pub(crate) struct OpenAiResponses;
 
 impl Protocol for OpenAiResponses {
@@ -69,8 +72,8 @@ impl Protocol for OpenAiResponses {
         usage::observe(usage, event)
     }
 
-    fn stream(&self) -> Box<dyn Stream> {
-        Box::new(stream::Events::default())
+    fn stream(&self, request: &Request) -> Box<dyn Stream> {
+        Box::new(stream::Events::new(request.outline().connected))
     }
 
     fn reply(&self, document: &Document) -> Option<(Heard, Ending)> {

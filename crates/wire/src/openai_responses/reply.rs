@@ -16,7 +16,7 @@ pub(super) fn reply(document: &Document) -> Option<(Heard, Ending)> {
     let output = document.field(root, "output").filter(|output| document.is_array(*output))?;
     let items = items(document, document.elements(output));
     let ending = ending(document.string_field(root, "status").as_deref(), &items);
-    Some((Heard { items, response: kept_as(document, root), ..Heard::default() }, ending))
+    Some((Heard { items, response: kept_as(document, root, false), ..Heard::default() }, ending))
 }
 
 /// How a response with this status ended.
@@ -29,10 +29,10 @@ pub(super) fn ending(status: Option<&str>, items: &[Item]) -> Ending {
     }
 }
 
-/// The name of a response, unless it says that it is not kept.
-pub(super) fn kept_as(document: &Document, response: Id) -> Option<String> {
+/// The name of a response, unless it says that it is not kept and no connection keeps it.
+pub(super) fn kept_as(document: &Document, response: Id, connected: bool) -> Option<String> {
     let [id, store] = document.fields(response, ["id", "store"])?;
-    let kept = store.is_none_or(|store| document.shape(store) != Shape::False);
+    let kept = connected || store.is_none_or(|store| document.shape(store) != Shape::False);
     document.string(id?).filter(|_| kept).map(String::from)
 }
 

@@ -13,12 +13,19 @@ pub(super) fn outline(document: &Document) -> Option<Outline> {
     let [model, stream, input, tools] = document.fields(root, ["model", "stream", "input", "tools"])?;
     let [previous, conversation, store, background] =
         document.fields(root, ["previous_response_id", "conversation", "store", "background"])?;
-    let [user, cache_key] = document.fields(root, ["user", "prompt_cache_key"])?;
+    let [user, cache_key, event] = document.fields(root, ["user", "prompt_cache_key", "type"])?;
+    // Bodies have no type; what comes over a connection has one, and only this one is a request.
+    let connected = match event {
+        Some(event) if document.string(event)? == super::CREATE => true,
+        Some(_) => return None,
+        None => false,
+    };
     let input = input.filter(|id| document.is_array(*id) || document.is_string(*id))?;
     let text = |id: Option<Id>| id.and_then(|id| document.string(id)).map(String::from);
     let previous =
         previous.and_then(|id| Some(Previous { id: document.string(id)?.into_owned(), span: document.span(id) }));
-    let unkept = store.is_some_and(|id| document.shape(id) == Shape::False);
+    // A connection keeps its last response whatever the client says.
+    let unkept = store.is_some_and(|id| document.shape(id) == Shape::False) && !connected;
     let mut outline = Outline {
         model: text(model),
         stream: stream.is_some_and(|id| document.is_true(id)),
@@ -30,6 +37,7 @@ pub(super) fn outline(document: &Document) -> Option<Outline> {
             || (previous.is_some() && unkept),
         previous,
         unkept,
+        connected,
         tools: tools.and_then(|id| self::tools(document, id)),
         messages_span: Some(document.span(input)),
         ..Outline::default()

@@ -17,6 +17,8 @@ use crate::usage::Usage;
 /// Follows the streams of one turn.
 #[derive(Default)]
 pub(super) struct Events {
+    /// Whether the responses come over a connection, which keeps each for the next request.
+    connected: bool,
     /// Whether this response continues an earlier one.
     continued: bool,
     /// What the client saw of earlier responses: the items, and how many had begun.
@@ -93,6 +95,7 @@ impl Stream for Events {
         let mut earlier = std::mem::take(&mut self.earlier);
         earlier.extend(visible.map(|item| item.json));
         *self = Self {
+            connected: self.connected,
             continued: true,
             earlier,
             begun_earlier: self.begun(),
@@ -105,6 +108,10 @@ impl Stream for Events {
 }
 
 impl Events {
+    pub(super) fn new(connected: bool) -> Self {
+        Self { connected, ..Self::default() }
+    }
+
     /// Whether the client's numbers can differ from the upstream's.
     fn alters(&self) -> bool {
         self.continued || self.hidden() > 0
@@ -201,7 +208,7 @@ impl Events {
     fn ends(&mut self, kind: &str, event: Event, out: &mut Vec<Bytes>) {
         self.status = Some(kind.trim_start_matches("response.").to_owned());
         if let Some((document, [Some(response)])) = read(&event, ["response"]) {
-            self.response = kept_as(&document, response);
+            self.response = kept_as(&document, response, self.connected);
             self.name = self.name.take().or_else(|| Some(document.raw(document.field(response, "id")?).to_owned()));
             let listed = document.field(response, "output").map(|output| document.elements(output).count());
             self.unlisted |= listed.unwrap_or(0) == 0 && !self.places.is_empty();
