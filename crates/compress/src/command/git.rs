@@ -56,7 +56,8 @@ fn fold_bodies(lines: &[&str], keep: &mut [bool]) {
     }
 }
 
-fn is_commit(line: &str) -> bool {
+/// The first line of a commit in `git log`.
+pub(crate) fn is_commit(line: &str) -> bool {
     line.strip_prefix("commit ").is_some_and(|rest| {
         let hash = rest.split(' ').next().unwrap_or_default();
         hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
