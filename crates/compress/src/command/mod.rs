@@ -27,7 +27,7 @@ pub use filter::FilterError;
 use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
-use crate::{lines, search};
+use crate::{lines, phrases, search};
 
 /// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
 ///
@@ -81,6 +81,10 @@ impl Compressor for CommandCompressor {
             return None;
         }
         let exact = || encode(segment.text, goal).map(Compressed::exact);
+        if goal.original().is_none() && git::is_history(segment.text) {
+            let encoded = encode(segment.text, goal);
+            return phrases::over(segment.text, encoded, goal.tokens, decode).map(Compressed::exact);
+        }
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {
             return Some(omitting);

@@ -141,9 +141,8 @@ fn fold_records<'t>(lines: &[&'t str], guarded: &[bool], keep: &mut [bool], name
     for line in &lines[heads[0]..] {
         *said.entry(line.trim()).or_default() += 1;
     }
-    let is_odd = |line: usize| {
-        guarded[line] || !keep[line] || (is_quoted(lines[line]) && said[lines[line].trim()] * 4 < records.len())
-    };
+    let is_odd =
+        |line: usize| guarded[line] || (is_quoted(lines[line]) && said[lines[line].trim()] * 4 < records.len());
     let units: Vec<Unit<'t>> = ranges
         .iter()
         .zip(&shown)
