@@ -21,14 +21,17 @@ use crate::search::estimate;
 const INTRODUCTION: (&str, &str) =
     ("[phrases: \"", "A\" stands for what follows \"A=\" below; the text starts below the empty line]\n");
 
-/// What stands before a phrase's name: the first one that the text does not use.
+/// What stands before a phrase's name: the first one that stands before no name in the text itself.
 const SIGNS: [char; 5] = ['~', '^', '`', '§', '¤'];
 
 /// Shorter texts are read as they are, longer ones would take too long.
 const BYTES: std::ops::Range<usize> = 4 << 10..1 << 20;
 
 /// Joins of joins: a phrase has at most two to the power of this many lexemes.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 20;
+
+/// A pair that is seen so many times less often than the most frequent one waits for a later round.
+const RARER: usize = 4;
 
 /// A pair that is seen less often is not joined.
 const OFTEN: usize = 3;
@@ -51,7 +54,7 @@ pub(crate) fn encode(text: &str, tokens: &dyn CountTokens) -> Option<String> {
     if !BYTES.contains(&text.len()) {
         return None;
     }
-    let sign = SIGNS.into_iter().find(|sign| !text.contains(*sign))?;
+    let sign = SIGNS.into_iter().find(|sign| text.split(*sign).skip(1).all(|after| name_of(after).is_none()))?;
     let mut joined = Joined::of(text);
     for _ in 0..ROUNDS {
         if !joined.join() {
@@ -92,9 +95,16 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let mut parts = body.split(sign);
     text.push_str(parts.next()?);
     for part in parts {
-        let length = part.find(|c: char| c.is_ascii_uppercase())? + 1;
-        text.push_str(phrases.get(part.get(..length)?)?);
-        text.push_str(&part[length..]);
+        match name_of(part) {
+            Some(name) => {
+                text.push_str(phrases.get(name)?);
+                text.push_str(&part[name.len()..]);
+            }
+            None => {
+                text.push(sign);
+                text.push_str(part);
+            }
+        }
     }
     Some(text)
 }
@@ -162,6 +172,9 @@ impl<'t> Joined<'t> {
         }
         let mut often: Vec<(usize, usize)> = counts.into_values().filter(|(count, _)| *count >= OFTEN).collect();
         often.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        // The rarer ones wait: what they hold may belong to a pair of the next round.
+        let least = often.first().map_or(0, |(count, _)| count / RARER);
+        often.retain(|(count, _)| *count >= least);
         // For each symbol the one that it is joined with, and as what: at most one.
         let mut taken = vec![false; self.symbols.len()];
         let mut joins: Vec<Option<(u32, u32)>> = vec![None; self.symbols.len()];
@@ -277,6 +290,15 @@ fn name(index: usize) -> String {
     }
 }
 
+/// The name that a text starts with.
+fn name_of(text: &str) -> Option<&str> {
+    match text.as_bytes() {
+        [b'A'..=b'Z', ..] => text.get(..1),
+        [b'a'..=b'z', b'A'..=b'Z', ..] => text.get(..2),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use headroom_tokens::Tokenizer;
@@ -300,7 +322,7 @@ mod tests {
     #[test]
     fn short_texts_and_texts_with_every_sign_stay() {
         assert_eq!(encode("again and again ", &Tokenizer::O200k), None);
-        assert_eq!(encode(&"~ ^ ` § ¤ again and again\n".repeat(400), &Tokenizer::O200k), None);
+        assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k), None);
     }
 
     #[test]
