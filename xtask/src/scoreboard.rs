@@ -1,7 +1,7 @@
 //! `cargo xtask scoreboard`: what each kind of text saves, and whether what counts in it is still there.
 //!
 //! ```text
-//! cargo xtask scoreboard [--kind K] [--dir D]... [--as-files] [--json] [--losses] [--write]
+//! cargo xtask scoreboard [--kind K] [--dir D]... [--as-files] [--json] [--losses] [--files] [--write]
 //! ```
 //!
 //! Without `--dir` it scores the shared corpus (where a checkout has one beside it) and what `cargo xtask corpus` made, else the
@@ -27,7 +27,8 @@ const END: &str = "<!-- end of scoreboard -->";
 #[allow(clippy::print_stdout, reason = "the table is the command's output")]
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let mut options = Options::default();
-    let (mut folders, mut json, mut losses, mut write) = (Vec::new(), false, false, false);
+    let mut folders = Vec::new();
+    let (mut json, mut losses, mut files, mut write) = (false, false, false, false);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         let mut value = || rest.next().cloned().ok_or_else(|| format!("{argument} needs a value"));
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             "--as-files" => options.as_files = true,
             "--json" => json = true,
             "--losses" => losses = true,
+            "--files" => files = true,
             "--write" => write = true,
             other => return Err(format!("unknown argument {other}")),
         }
@@ -59,6 +61,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         for loss in &board.losses {
             println!("{} at {}: {} missing", loss.name, loss.level, loss.count);
             loss.missing.iter().for_each(|fact| println!("    {}", fact.chars().take(200).collect::<String>()));
+        }
+    }
+    if files {
+        println!("tokens, lossless, standard, what it is, what it was taken for, file");
+        for file in &board.files {
+            let (tokens, lossless, standard) = (file.tokens, file.lossless, file.standard);
+            println!("{tokens:>7} {lossless:>7} {standard:>7} {:<16} {:<16} {}", file.family, file.kind, file.name);
         }
     }
     if write { file(root, &board) } else { Ok(()) }

@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod lines;
 mod log;
+mod phrases;
 pub mod prose;
 pub mod repeat;
 mod search;
@@ -27,6 +28,12 @@ pub use weigh::{Outcome, compress, compress_with};
 ///
 /// For tools that check what was sent; nothing on the request path needs it.
 pub fn decode(kind: Kind, written: &str) -> Option<String> {
+    let phrases = phrases::decode(written);
+    let written = phrases.as_deref().unwrap_or(written);
+    decode_kind(kind, written).or(phrases)
+}
+
+fn decode_kind(kind: Kind, written: &str) -> Option<String> {
     match kind {
         Kind::Json => json::decode(written),
         Kind::Table => table::decode(written),

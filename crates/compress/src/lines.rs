@@ -50,6 +50,16 @@ pub(crate) fn omit<'a>(
     keep: &[bool],
     shown: impl Fn(usize) -> &'a str,
 ) -> (String, Vec<Omission>) {
+    omit_named(original, keep, shown, |_| "")
+}
+
+/// [`omit`], with the name of every line that is left out behind the mark of its gap, but for empty ones.
+pub(crate) fn omit_named<'a>(
+    original: &Original<'_>,
+    keep: &[bool],
+    shown: impl Fn(usize) -> &'a str,
+    name: impl Fn(usize) -> &'a str,
+) -> (String, Vec<Omission>) {
     let mut text = String::new();
     let mut omissions = Vec::new();
     let mut at = 0;
@@ -65,6 +75,10 @@ pub(crate) fn omit<'a>(
             text.push('\n');
         }
         text.push_str(&gap_mark(&omission));
+        for name in (at..end).map(&name).filter(|name| !name.is_empty()) {
+            text.push(' ');
+            text.push_str(name);
+        }
         text.push('\n');
         omissions.push(omission);
         at = end;

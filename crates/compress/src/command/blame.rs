@@ -7,44 +7,93 @@
 //!  |
 //! ```
 //!
-//! Exact: the width of the column of numbers follows from the last one.
+//! Exact: the width of the column of numbers stands in the first line. Where omissions are allowed, a long blame shows each change with the first
+//! line of every run of its lines: what one looks for in it is who and when, and the lines stand in the file.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use headroom_core::{Omission, Original, Unit, gap_mark};
 
 const INTRODUCTION: &str = "[git blame; \"A=\" a change, \"A|\" a line of it, \"|\" one more; lines are numbered from ";
 
 /// Fewer lines are not worth a legend.
 const LINES: usize = 8;
 
+/// A blame of fewer lines was asked for by the line, and shows them all.
+const LONG: usize = 80;
+
+/// A run of so many lines shows its first one alone.
+const RUN: usize = 4;
+
 /// Writes each change once; `None` for a text that is no blame in one piece.
 pub(crate) fn encode(text: &str) -> Option<String> {
+    let (rows, end) = rows(text)?;
+    let mut written = Written::new(&rows);
+    for row in &rows {
+        written.row(row);
+    }
+    written.text.pop();
+    Some(written.text + end)
+}
+
+/// [`encode`], with the lines that follow the first one of a run left out; `None` for a short blame, and for one without such runs.
+pub(super) fn shorten(original: &Original<'_>) -> Option<(String, Vec<Omission>)> {
+    let (rows, _) = rows(original.text()).filter(|(rows, _)| rows.len() >= LONG)?;
+    let mut written = Written::new(&rows);
+    let mut omissions = Vec::new();
+    let mut at = 0;
+    while at < rows.len() {
+        let run = rows[at..].iter().take_while(|row| row.change == rows[at].change).count();
+        let shown = if run >= RUN { 1 } else { run };
+        rows[at..at + shown].iter().for_each(|row| written.row(row));
+        if shown < run {
+            let omission = Omission::new(original, Unit::Line, at + shown + 1..=at + run, rows.len());
+            let _ = writeln!(written.text, "{}", gap_mark(&omission));
+            omissions.push(omission);
+        }
+        at += run;
+    }
+    (!omissions.is_empty()).then_some((written.text, omissions))
+}
+
+/// The rows of a blame in one piece, and what follows the last one.
+fn rows(text: &str) -> Option<(Vec<Row<'_>>, &str)> {
     let (body, end) = text.split_at(text.trim_end_matches('\n').len());
     let rows: Vec<Row<'_>> = body.split('\n').map(Row::parse).collect::<Option<_>>()?;
     let start = rows.first()?.number;
     let in_order = rows.iter().zip(start..).all(|(row, number)| row.number == number && row.width == rows[0].width);
-    if rows.len() < LINES || !in_order {
-        return None;
+    (rows.len() >= LINES && in_order).then_some((rows, end))
+}
+
+/// What has been written, and which changes have names.
+struct Written<'t> {
+    text: String,
+    names: HashMap<&'t str, String>,
+    above: &'t str,
+}
+
+impl<'t> Written<'t> {
+    fn new(rows: &[Row<'t>]) -> Self {
+        let first = rows.first().map_or((0, 0), |row| (row.number, row.width));
+        Self { text: format!("{INTRODUCTION}{}, {} wide]\n", first.0, first.1), names: HashMap::new(), above: "" }
     }
-    let mut encoded = format!("{INTRODUCTION}{start}, {} wide]\n", rows[0].width);
-    let mut names: HashMap<&str, String> = HashMap::new();
-    let mut above = "";
-    for row in &rows {
-        if row.change != above {
-            let next = names.len();
-            let name = names.entry(row.change).or_insert_with(|| {
+
+    fn row(&mut self, row: &Row<'t>) {
+        if row.change != self.above {
+            let next = self.names.len();
+            let text = &mut self.text;
+            let name = self.names.entry(row.change).or_insert_with(|| {
                 let name = name(next);
                 // Writing to a string cannot fail.
-                let _ = writeln!(encoded, "{name}={}", row.change);
+                let _ = writeln!(text, "{name}={}", row.change);
                 name
             });
-            encoded.push_str(name);
-            above = row.change;
+            self.text.push_str(name);
+            self.above = row.change;
         }
-        let _ = writeln!(encoded, "|{}", row.line);
+        let _ = writeln!(self.text, "|{}", row.line);
     }
-    encoded.pop();
-    Some(encoded + end)
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
@@ -95,15 +144,19 @@ struct Row<'t> {
 }
 
 impl<'t> Row<'t> {
-    /// Reads `44ffe6c6d file (Author  2023-04-20 10:00:00 +0200  12) text`. Where the author has brackets or digits of
-    /// their own, the first number that a bracket closes counts, and the caller's check of the sequence decides.
+    /// Reads `44ffe6c6d file (Author  2023-04-20 10:00:00 +0200  12) text`. Where the author has brackets of their own, the first
+    /// number of its own that a bracket closes counts, and the caller's check of the sequence decides.
     fn parse(row: &'t str) -> Option<Self> {
         let hash = row.strip_prefix('^').unwrap_or(row).bytes().take_while(u8::is_ascii_hexdigit).count();
         if hash < 7 {
             return None;
         }
         let open = row.find('(')?;
-        let close = open + row[open..].find(") ")?;
+        let numbered = |close: &usize| {
+            let head = row[..*close].trim_end_matches(|c: char| c.is_ascii_digit());
+            head.len() < *close && head.ends_with(' ')
+        };
+        let close = row[open..].match_indices(") ").map(|(at, _)| open + at).find(numbered)?;
         let head = &row[..close];
         let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
         let padded = &head[..head.len() - digits];
@@ -139,6 +192,27 @@ mod tests {
         assert_eq!(decode(&encode(&more).expect("an encoding")).as_deref(), Some(more.as_str()));
         assert_eq!(encode(&more.replace("  7)", "  9)")), None);
         assert!(decode(&encoded.replace("A|", "Q|")).is_none());
+    }
+
+    #[test]
+    fn of_a_long_run_the_first_line_stays() {
+        let text: String = (1..=100)
+            .map(|n| {
+                let who = if n <= 97 { "44ffe6c6d (Ann Lee 2023-04-20" } else { "5bb30271a (Bo      2021-01-01" };
+                format!("{who} {n:>3}) line {n}\n")
+            })
+            .collect();
+        let original = Original::new(&headroom_core::HandleKey::from_bytes([1; 32]), &text);
+        let (short, omissions) = shorten(&original).expect("runs");
+        assert!(
+            short.ends_with(
+                "A|line 1\n[-96 lines 2-97]\nB=5bb30271a (Bo      2021-01-01\nB|line 98\n|line 99\n|line 100\n"
+            ),
+            "{short}"
+        );
+        assert_eq!(omissions.len(), 1);
+        let few: String = text.lines().take(60).map(|line| format!("{line}\n")).collect();
+        assert!(shorten(&Original::new(&headroom_core::HandleKey::from_bytes([1; 32]), &few)).is_none());
     }
 
     #[test]

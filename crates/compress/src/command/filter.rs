@@ -94,6 +94,7 @@ impl Filters {
         for filter in own.into_iter().chain(more) {
             filter.apply(lines, &mut judgement);
             judgement.steps = true;
+            judgement.known = true;
             is_data |= filter.data;
         }
         judgement.steps &= !is_data;
@@ -117,12 +118,14 @@ pub(crate) struct Judgement {
     pub(crate) guarded: Vec<bool>,
     /// Whether the output is known, and reports steps rather than data.
     pub(crate) steps: bool,
+    /// Whether any filter fits the output.
+    pub(crate) known: bool,
 }
 
 impl Judgement {
     /// Nothing is noise.
     fn all(lines: usize) -> Self {
-        Self { keep: vec![true; lines], guarded: vec![false; lines], steps: false }
+        Self { keep: vec![true; lines], guarded: vec![false; lines], steps: false, known: false }
     }
 }
 

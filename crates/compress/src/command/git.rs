@@ -6,6 +6,22 @@ const COMMITS: usize = 3;
 /// Of the files that a commit changed, the first ones stay.
 const FILES: usize = 3;
 
+/// Lines of this many commits make a text a history.
+const HISTORY: usize = 8;
+
+/// Whether a text is `git log`: commits with their ids, whole or in one line.
+pub(super) fn is_history(text: &str) -> bool {
+    let starts_with_id = |line: &str| {
+        let line = line.trim_start_matches(['*', '|', '\\', '/', ' ']);
+        let id = &line[..line.bytes().take_while(u8::is_ascii_hexdigit).count()];
+        id.len() >= 7 && id.bytes().any(|byte| byte.is_ascii_digit()) && line[id.len()..].starts_with(' ')
+    };
+    text.lines().take(SAMPLE).filter(|line| is_commit(line) || starts_with_id(line)).count() >= HISTORY
+}
+
+/// So many lines are looked at.
+const SAMPLE: usize = 400;
+
 /// Takes the bodies of commit messages, and the long lists of files below them, out of `keep`.
 pub(crate) fn fold_log(lines: &[&str], keep: &mut [bool]) {
     fold_bodies(lines, keep);
@@ -56,7 +72,8 @@ fn fold_bodies(lines: &[&str], keep: &mut [bool]) {
     }
 }
 
-fn is_commit(line: &str) -> bool {
+/// The first line of a commit in `git log`.
+pub(crate) fn is_commit(line: &str) -> bool {
     line.strip_prefix("commit ").is_some_and(|rest| {
         let hash = rest.split(' ').next().unwrap_or_default();
         hash.len() >= 7 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -14,6 +14,8 @@ mod git;
 pub(crate) mod matter;
 mod noise;
 mod oids;
+mod rows;
+mod stat;
 mod steps;
 pub(crate) mod terminal;
 pub(crate) mod verbatim;
@@ -25,7 +27,7 @@ pub use filter::FilterError;
 use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
-use crate::{lines, search};
+use crate::{lines, phrases, search};
 
 /// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
 ///
@@ -79,6 +81,10 @@ impl Compressor for CommandCompressor {
             return None;
         }
         let exact = || encode(segment.text, goal).map(Compressed::exact);
+        if goal.original().is_none() && git::is_history(segment.text) {
+            let encoded = encode(segment.text, goal);
+            return phrases::over(segment.text, encoded, goal.tokens, decode).map(Compressed::exact);
+        }
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {
             return Some(omitting);
@@ -95,6 +101,10 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
     let reads_back = |encoded: &String| decode(encoded).as_deref() == Some(text);
     if let Some(blame) = blame::encode(text).filter(reads_back) {
         return Some(blame);
+    }
+    if let Some(list) = stat::encode(text).filter(|list| stat::decode(list).as_deref() == Some(text)) {
+        // Names of files are no findings, whatever words they are made of.
+        return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
     }
     let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
     let source = again.as_deref().unwrap_or(text);
@@ -118,6 +128,7 @@ pub(crate) fn decode(written: &str) -> Option<String> {
     }
     let lines = search::decode(written);
     match lines.as_deref().unwrap_or(written) {
+        list if stat::is_encoded(list) => stat::decode(list),
         blocks if again::is_encoded(blocks) => again::decode(blocks),
         _ => lines,
     }
@@ -142,6 +153,13 @@ fn guard(bodies: &[&str], hunks: &[bool], guarded: &mut [bool]) {
 /// The output without noise; `None` where omitting is not allowed, or there is none.
 fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let original = goal.original()?;
+    if let Some((body, omissions)) = blame::shorten(original) {
+        return Some(Compressed::omitting(body, original, omissions));
+    }
+    if let Some(list) = stat::shorten(segment.text) {
+        let list = search::shortest(&list, goal, &|_| false).unwrap_or(list);
+        return Some(Compressed::omitting(list, original, Vec::new()));
+    }
     let raw = lines::split(segment.text);
     let seen: Vec<Cow<'_, str>> = raw.iter().map(|line| seen(line)).collect();
     let bodies: Vec<&str> = seen.iter().map(|line| lines::body(line)).collect();
@@ -149,7 +167,7 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
 
     let fixed = verbatim::lines(&bodies);
     let hunks = verbatim::hunks(&bodies);
-    let Judgement { mut keep, mut guarded, steps } = FILTERS.judge(segment.hints.command, &bodies);
+    let Judgement { mut keep, mut guarded, steps, known } = FILTERS.judge(segment.hints.command, &bodies);
     let steps = steps || segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
     noise::fold(&bodies, &mut keep);
     git::fold_log(&bodies, &mut keep);
@@ -166,11 +184,14 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
             *keep &= kept || !in_hunk;
         }
     }
+    let is_data = !known && !steps && !bodies.iter().any(|line| git::is_commit(line));
+    let names = if is_data { rows::fold(&bodies, &fixed_rows(&bodies, &hunks), &mut keep) } else { Vec::new() };
     noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
     let same = raw.iter().zip(&shown).all(|(raw, shown)| raw == shown) && keep.iter().all(|kept| *kept);
-    let (body, omissions) = lines::omit(original, &keep, |line| shown[line]);
+    let name = |line: usize| names.get(line).copied().unwrap_or_default();
+    let (body, omissions) = lines::omit_named(original, &keep, |line| shown[line], name);
     let short = oids::shorten(&body);
     if same && short.is_none() {
         return None;
@@ -183,6 +204,12 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
         body.push('\n');
     }
     Some(Compressed::omitting(body + &said, original, omissions))
+}
+
+/// Lines that are no row of data: hunks, frames and code.
+fn fixed_rows(bodies: &[&str], hunks: &[bool]) -> Vec<bool> {
+    let fixed = |(line, in_hunk): (&&str, &bool)| *in_hunk || matter::is_frame(line) || verbatim::is_code(line);
+    bodies.iter().zip(hunks).map(fixed).collect()
 }
 
 /// Which lines of the shortened text are fixed: kept ones as before, and every gap mark.

@@ -4,6 +4,8 @@
 //! and [`write`] sets the kept ones as plain lines. Sentences are never touched: a block is shown whole or left out whole, and a
 //! place where visible text was left out is marked with the bytes of the source. Scripts, styles and tags are layout; with
 //! no article to be found (an index, a forum), every visible text stays.
+//!
+//! Exact: tags and attributes that come again are written once ([`phrases`]).
 
 mod blocks;
 mod choose;
@@ -11,6 +13,8 @@ mod tree;
 mod write;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+
+use crate::phrases;
 
 /// Pages with less visible text than this are shells that a script fills: their scripts are what there is to read.
 const MIN_TEXT_BYTES: usize = 200;
@@ -28,10 +32,12 @@ impl Compressor for HtmlCompressor {
     }
 
     fn compress(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
-        let original = goal.original()?;
         if segment.hints.editable || !segment.text.contains('<') {
             return None;
         }
+        let Some(original) = goal.original() else {
+            return phrases::encode(segment.text, goal.tokens).map(Compressed::exact);
+        };
         let nodes = tree::parse(segment.text);
         let page = blocks::cut(&nodes);
         let fates = choose::fates(&nodes, &page);

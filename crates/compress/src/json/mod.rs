@@ -71,6 +71,28 @@ pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
     select::shown(&rows)
 }
 
+/// So many rows of a command's output may be shown for what is remarkable in them, if that is more than a sixth: they are fewer than those of arrays.
+const REMARKABLE: usize = 4;
+
+/// Which of many records, given by their keys and values, are worth showing; `None` if all are.
+pub(crate) fn chosen_records(records: &[Vec<(&str, &str)>]) -> Option<Vec<bool>> {
+    let mut objects = Vec::with_capacity(records.len());
+    for pairs in records {
+        let pairs = pairs.iter().map(|(key, cell)| (Cow::Borrowed(*key), node_of_cell(cell))).collect();
+        objects.push(Node::new(Value::Object(pairs)));
+    }
+    select::chosen(&objects, REMARKABLE)
+}
+
+/// Which of many rows, given by their cells, are worth showing; `None` if all are.
+pub(crate) fn chosen_rows(rows: &[Vec<&str>]) -> Option<Vec<bool>> {
+    let mut arrays = Vec::with_capacity(rows.len());
+    for cells in rows {
+        arrays.push(Node::new(Value::Array(cells.iter().map(|cell| node_of_cell(cell)).collect())));
+    }
+    select::chosen(&arrays, REMARKABLE)
+}
+
 fn node_of_cell(cell: &str) -> Node<'_> {
     if parse::number_length(cell.as_bytes()) == Some(cell.len()) {
         return Node::new(Value::Number(cell));

@@ -17,6 +17,12 @@ const MIN_ROWS: usize = 40;
 /// So are arrays of fewer estimated tokens.
 const MIN_COST: u32 = 2000;
 
+/// Of fewer rows than this the first, the last, the even sample and the remarkable ones are nearly all.
+const FEWEST: usize = 16;
+
+/// So many rows may be shown for what is remarkable in them, if that is more than a sixth.
+const REMARKABLE: usize = 8;
+
 /// A value is rare if at most this share of the rows carries it.
 const RARE_PERCENT: usize = 3;
 
@@ -33,7 +39,13 @@ const MAX_DEPTH: usize = 4;
 pub(super) fn shown(elements: &[Node<'_>]) -> Option<Vec<bool>> {
     let rows = elements.len();
     let cost = elements.iter().fold(0_u32, |sum, node| sum.saturating_add(node.cost));
-    if rows <= MIN_ROWS || cost < MIN_COST {
+    if rows <= MIN_ROWS || cost < MIN_COST { None } else { chosen(elements, REMARKABLE) }
+}
+
+/// [`shown`], whatever the array costs, with at most `remarkable` rows (or a sixth of all) for being remarkable; `None` for fewer rows than a sample has.
+pub(super) fn chosen(elements: &[Node<'_>], remarkable: usize) -> Option<Vec<bool>> {
+    let rows = elements.len();
+    if rows < FEWEST {
         return None;
     }
     let mut survey = Survey::new(rows);
@@ -45,7 +57,7 @@ pub(super) fn shown(elements: &[Node<'_>]) -> Option<Vec<bool>> {
     for place in (0..3).chain(rows - 2..rows).chain((1..sample).map(|part| part * rows / sample)) {
         shown[place] = true;
     }
-    survey.mark(&mut shown);
+    survey.mark(&mut shown, remarkable);
     // A gap of one row costs as much as the row says.
     for row in 1..rows - 1 {
         shown[row] = shown[row] || (shown[row - 1] && shown[row + 1]);
@@ -125,7 +137,7 @@ impl Survey {
         }
     }
 
-    fn mark(&self, shown: &mut [bool]) {
+    fn mark(&self, shown: &mut [bool], remarkable: usize) {
         let few = (self.rows / 4).max(4);
         for row in self.errors.iter().take(if self.errors.len() <= few { few } else { 4 }) {
             shown[*row] = true;
@@ -134,7 +146,7 @@ impl Survey {
         let mut wanted: Vec<_> = self.columns.iter().map(|column| column.remarkable(self.rows, rare)).collect();
         // Columns with few remarkable rows first: there they mean most.
         wanted.sort_by_key(Vec::len);
-        let mut left = (self.rows / 6).max(8);
+        let mut left = (self.rows / 6).max(remarkable);
         for row in wanted.into_iter().flatten() {
             if left == 0 {
                 break;

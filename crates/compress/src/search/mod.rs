@@ -13,6 +13,8 @@ use std::cell::LazyCell;
 use fold::Style;
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
+use crate::phrases;
+
 /// The compressor of search results and listings.
 pub(crate) struct SearchCompressor;
 
@@ -29,7 +31,12 @@ impl Compressor for SearchCompressor {
         if segment.hints.editable {
             return None;
         }
-        let exact = shortest(segment.text, goal, &|_| false);
+        let text = segment.text;
+        let exact = shortest(text, goal, &|_| false);
+        // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases.
+        let hits = || fold::are_hits(&text.split('\n').collect::<Vec<_>>());
+        let exact =
+            if goal.original().is_none() || hits() { phrases::over(text, exact, goal.tokens, decode) } else { exact };
         let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
         let asked = segment.hints.command.is_some_and(long::asks_for_times);
         let Some(short) = long::shorten(segment.text).filter(|_| !asked) else { return exact.map(Compressed::exact) };
@@ -94,7 +101,7 @@ const COUNTED: usize = 8 * 1024;
 
 /// Roughly how many tokens a text has: words of a few letters, digits in threes, and every other sign by itself. Good enough to
 /// compare two encodings of one text.
-fn estimate(text: &str) -> usize {
+pub(crate) fn estimate(text: &str) -> usize {
     let (mut tokens, mut letters, mut digits) = (0, 0_usize, 0_usize);
     for byte in text.bytes() {
         match byte {

@@ -28,6 +28,25 @@ pub struct Scoreboard {
     pub sets: Vec<Score>,
     /// Files that lost a fact, each with what it lost.
     pub losses: Vec<Loss>,
+    /// A row for each file, those with the most tokens left at `standard` first: where the next saving is to be looked for.
+    pub files: Vec<FileScore>,
+}
+
+/// One file.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileScore {
+    /// The file.
+    pub name: String,
+    /// What it is for a reader.
+    pub family: &'static str,
+    /// What the library took it for, at `standard`.
+    pub kind: String,
+    /// Tokens of the input.
+    pub tokens: usize,
+    /// Tokens of the output at `lossless`.
+    pub lossless: usize,
+    /// Tokens of the output at `standard`.
+    pub standard: usize,
 }
 
 /// Sums over some files.
@@ -103,7 +122,7 @@ pub fn run(folders: &[&Path], options: &Options) -> Scoreboard {
     let engine = Engine::new(Store::memory());
     let mut families: BTreeMap<Family, Score> = BTreeMap::new();
     let mut sets: BTreeMap<String, Score> = BTreeMap::new();
-    let mut losses = Vec::new();
+    let (mut losses, mut files) = (Vec::new(), Vec::new());
     let wanted = |item: &Item| {
         options
             .kind
@@ -112,8 +131,8 @@ pub fn run(folders: &[&Path], options: &Options) -> Scoreboard {
     };
     for item in folders.iter().flat_map(|folder| load(folder)).filter(wanted) {
         let tokens = Tokenizer::O200k.count(&item.text);
-        let lossless = judge(&item, Level::Lossless, &engine, tokens, options, &mut losses);
-        let standard = judge(&item, Level::Standard, &engine, tokens, options, &mut losses);
+        let (lossless, _) = judge(&item, Level::Lossless, &engine, tokens, options, &mut losses);
+        let (standard, kind) = judge(&item, Level::Standard, &engine, tokens, options, &mut losses);
         let family = families.entry(item.family).or_insert_with(|| named(item.family.name()));
         let set = sets.entry(item.set.clone()).or_insert_with(|| named(&item.set));
         for score in [family, set] {
@@ -123,8 +142,17 @@ pub fn run(folders: &[&Path], options: &Options) -> Scoreboard {
             add(&mut score.lossless, &lossless);
             add(&mut score.standard, &standard);
         }
+        files.push(FileScore {
+            family: item.family.name(),
+            kind,
+            tokens,
+            lossless: lossless.tokens,
+            standard: standard.tokens,
+            name: item.name,
+        });
     }
-    Scoreboard { families: families.into_values().collect(), sets: sets.into_values().collect(), losses }
+    files.sort_by(|a, b| (b.standard, &a.name).cmp(&(a.standard, &b.name)));
+    Scoreboard { families: families.into_values().collect(), sets: sets.into_values().collect(), losses, files }
 }
 
 fn named(name: &str) -> Score {
@@ -141,7 +169,7 @@ fn add(sum: &mut LevelScore, one: &LevelScore) {
     sum.seconds += one.seconds;
 }
 
-/// One file at one level.
+/// One file at one level, and what the library took it for.
 fn judge(
     item: &Item,
     level: Level,
@@ -149,7 +177,7 @@ fn judge(
     tokens: usize,
     options: &Options,
     losses: &mut Vec<Loss>,
-) -> LevelScore {
+) -> (LevelScore, String) {
     let (result, time) = compressed(item, level, engine, options);
     let verdict = oracle::judge(item, &result, level);
     let mut score = LevelScore {
@@ -171,7 +199,7 @@ fn judge(
             missing: verdict.missing.into_iter().take(LISTED).collect(),
         });
     }
-    score
+    (score, result.kind.to_string())
 }
 
 fn compressed(item: &Item, level: Level, engine: &Engine, options: &Options) -> (TextResult, Duration) {
