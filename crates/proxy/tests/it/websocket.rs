@@ -244,6 +244,40 @@ async fn responses_asked_for_in_messages_go_through_the_engine() {
     assert!(receipts.iter().all(|receipt| !receipt.cut_off && receipt.unread.is_empty()));
 }
 
+/// T073: what a model copies from what it was shown reaches no tool as a mark.
+#[tokio::test]
+async fn a_mark_that_a_model_writes_on_a_connection_is_refused() {
+    let provider = provider(|mut socket| async move {
+        let first = hear(&mut socket).await;
+        let shown = first["input"][2]["output"].as_str().unwrap().to_owned();
+        let call = |arguments: &str| json!({"type": "function_call", "id": "fc_w", "call_id": "call_w", "name": "shell", "arguments": arguments});
+        let arguments = json!({"command": shown}).to_string();
+        let mut script = events("resp_1", &[call("")]);
+        script[2]["item"] = call(&arguments);
+        script[3]["response"]["output"][0] = call(&arguments);
+        let middle = arguments.char_indices().map(|(at, _)| at).nth(arguments.chars().count() / 2).unwrap();
+        for part in [&arguments[..middle], &arguments[middle..]] {
+            let at = script.len() - 2;
+            script.insert(at, json!({"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "fc_w", "delta": part}));
+        }
+        say(&mut socket, script).await;
+        farewell(&mut socket).await;
+    })
+    .await;
+    let pair = before(&provider.base, |_| {}).await;
+    let mut client = open(&pair).await;
+    client.send(Message::text(create(&opening(&rows(400)), &json!({})).to_string())).await.unwrap();
+    let shown = response(&mut client).await;
+    let streamed: String = shown.iter().filter_map(|event| event["delta"].as_str()).collect();
+    let done = shown.iter().find(|event| event["type"] == "response.output_item.done").unwrap();
+    for arguments in [streamed.as_str(), done["item"]["arguments"].as_str().unwrap()] {
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        assert!(arguments["headroom_refused"].as_str().unwrap().contains("must not be written"), "{arguments}");
+        assert!(arguments["command"].is_null(), "{arguments}");
+    }
+    client.close(None).await.unwrap();
+}
+
 /// T051
 #[tokio::test]
 async fn pieces_bytes_and_pings_arrive_as_they_were_meant() {
