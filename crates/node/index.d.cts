@@ -159,6 +159,8 @@ export interface ProxyOptions extends HeadroomOptions {
   host?: string;
   /** What every request has to carry in `x-headroom-token`. */
   token?: string;
+  /** `auto` keeps values that change in instructions and tools (times, identifiers) from moving the provider's cached prefix. */
+  align?: "auto" | "off";
 }
 
 /** `headroom proxy` inside this process. */

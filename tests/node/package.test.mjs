@@ -131,6 +131,7 @@ test("every other mistake has its class, and says what, where and what to do", a
     [() => new Headroom("mysql://host/db"), ConfigError, "is no kind of store"],
     [() => new Headroom({ sotre: "memory" }), ConfigError, 'did you mean "store"?'],
     [() => new Headroom({ compressionConfig: { json: { treshold: 1 } } }), ConfigError, 'compressionConfig.json: unknown key "treshold"; did you mean "threshold"?'],
+    [() => new HeadroomProxy({ align: "always" }), ConfigError, 'align: unknown value "always"'],
     [() => new HeadroomProxy({ ccrEnabled: false, retrieval: "always" }), ConfigError, "ccrEnabled: says the opposite"],
     [() => new HeadroomProxy({ target: { antropic: "https://x" } }), ConfigError, 'did you mean "anthropic"?'],
     [() => new HeadroomProxy({ target: "api.anthropic.com" }), ConfigError, "write https://api.anthropic.com"],

@@ -156,6 +156,7 @@ class Mistakes(unittest.TestCase):
         self.refused(ConfigError, "port: expected 0 to 65535", HeadroomProxy, port=70000)
         self.refused(ConfigError, "did you mean 'anthropic'?", HeadroomProxy, {"antropic": "https://x"})
         self.refused(ConfigError, "write https://api.anthropic.com", HeadroomProxy, "api.anthropic.com")
+        self.refused(ConfigError, 'align: unknown value "always"', HeadroomProxy, align="always")
         self.refused(ConfigError, "ccr_enabled: says the opposite", HeadroomProxy, ccr_enabled=False, retrieval="always")
         config = {"json": {"compressor": "SmartCrusher", "treshold": 1000}}
         self.refused(ConfigError, 'compression_config.json: unknown key "treshold"; did you mean "threshold"?', HeadroomProxy, compression_config=config)

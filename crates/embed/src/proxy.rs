@@ -7,6 +7,7 @@ use headroom::{Engine, Policy};
 use headroom_proxy::{Config, Running, Token, serve};
 use tokio::runtime::Runtime;
 
+use crate::options::one_of;
 use crate::{Error, Options};
 
 /// Where the requests of each provider's dialect go; `None` is the provider's own address.
@@ -50,6 +51,8 @@ pub struct ProxyOptions {
     pub port: Option<u16>,
     /// What every request has to carry in `x-headroom-token`.
     pub token: Option<String>,
+    /// Whether values that change in instructions and tools are kept from moving the prefix: `auto` or `off`, which is the default.
+    pub align: Option<String>,
 }
 
 /// A proxy that can be started and stopped. All methods may be called from any thread at once.
@@ -67,7 +70,10 @@ impl Proxy {
     ///
     /// When an option cannot be.
     pub fn new(options: &ProxyOptions) -> Result<Self, Error> {
-        let policy: Policy = options.options.policy()?;
+        let mut policy: Policy = options.options.policy()?;
+        if let Some(said) = &options.align {
+            policy.align = one_of("align", said, &["auto", "off"])?;
+        }
         let mut config = Config::local(policy);
         let host: IpAddr = match &options.host {
             None => config.listen.ip(),

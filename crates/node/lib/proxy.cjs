@@ -9,13 +9,14 @@ const PROVIDERS = ["anthropic", "openai", "gemini"];
 
 class HeadroomProxy {
   constructor(options) {
-    const given = check.known("options", options, ["target", "host", "port", "token", ...check.SETTINGS]);
+    const given = check.known("options", options, ["target", "host", "port", "token", "align", ...check.SETTINGS]);
     const several = typeof given.target === "string" ? undefined : check.known("target", given.target, PROVIDERS);
     const parts = {
       target: several ? undefined : given.target,
       host: check.optionalText("host", given.host),
       port: check.whole("port", given.port, 0, 65535),
       token: check.optionalText("token", given.token),
+      align: check.optionalText("align", given.align),
     };
     for (const name of PROVIDERS) parts[name] = check.optionalText(`target.${name}`, several?.[name]);
     const settings = check.settings(given);

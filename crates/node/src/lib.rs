@@ -314,6 +314,8 @@ pub struct ProxyParts {
     pub port: Option<u16>,
     /// What requests have to carry.
     pub token: Option<String>,
+    /// Whether values that change are kept from moving the prefix.
+    pub align: Option<String>,
 }
 
 /// `headroom proxy` inside this process.
@@ -327,9 +329,9 @@ impl Proxy {
     /// Not yet started.
     #[napi(constructor)]
     pub fn new(settings: Settings, parts: ProxyParts) -> napi::Result<Self> {
-        let ProxyParts { target, anthropic, openai, gemini, host, port, token } = parts;
+        let ProxyParts { target, anthropic, openai, gemini, host, port, token, align } = parts;
         let targets = target.as_deref().map_or(Targets { anthropic, openai, gemini }, Targets::all);
-        let options = ProxyOptions { options: settings.into(), targets, host, port, token };
+        let options = ProxyOptions { options: settings.into(), targets, host, port, token, align };
         let proxy = headroom_embed::Proxy::new(&options).map_err(|error| thrown(&error))?;
         Ok(Self { proxy: Arc::new(proxy) })
     }

@@ -17,7 +17,7 @@ class HeadroomProxy:
 
     ``target`` is where requests go: the address of a provider, of a gateway that speaks for all of them, or a dict with addresses for ``anthropic``,
     ``openai`` and ``gemini``. Anything but a loopback ``host`` needs a ``token``, which every request has to carry in ``x-headroom-token``. ``port`` 0 takes a free
-    one. The other arguments are those of ``Headroom``.
+    one. ``align="auto"`` keeps values that change in instructions and tools (times, identifiers) from moving the provider's cached prefix. The other arguments are those of ``Headroom``.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class HeadroomProxy:
         store: "Optional[Union[str, PathLike[str]]]" = None,
         policy: Optional[str] = None,
         retrieval: Optional[str] = None,
+        align: Optional[str] = None,
     ) -> None:
         one, several = _targets(target)
         self._proxy = _native.Proxy(
@@ -41,6 +42,7 @@ class HeadroomProxy:
             _arguments.text("host", host),
             _arguments.whole("port", port, 0, 65535),
             _arguments.optional_text("token", token),
+            _arguments.optional_text("align", align),
         )
 
     def start(self) -> "HeadroomProxy":

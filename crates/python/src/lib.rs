@@ -223,10 +223,11 @@ impl Proxy {
         host: Option<String>,
         port: Option<u16>,
         token: Option<String>,
+        align: Option<String>,
     ) -> PyResult<Self> {
         let (anthropic, openai, gemini) = targets;
         let targets = target.map_or(Targets { anthropic, openai, gemini }, Targets::all);
-        let options = ProxyOptions { options: options(settings), targets, host, port, token };
+        let options = ProxyOptions { options: options(settings), targets, host, port, token, align };
         let proxy = unlocked(py, || headroom_embed::Proxy::new(&options))?;
         Ok(Self { proxy })
     }
