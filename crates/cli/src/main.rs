@@ -79,11 +79,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
             commands::mcp_entry::uninstall(&args.agent)
         }
         Command::Mcp(McpArgs { action: Some(McpAction::Wrap { command }), .. }) => {
-            commands::mcp::wrap(&command, engine()?, settings.scope())
+            commands::mcp::wrap(&command, engine()?, settings.scope(), settings.policy.kinds.clone())
         }
-        Command::Mcp(args) => commands::mcp::run(args, engine()?, settings.scope()),
-        Command::Run(args) => commands::run::run(&args, &settings.scope(), engine),
-        Command::Hook(args) => commands::hook::run(args.action, &settings.scope(), engine),
+        Command::Mcp(args) => commands::mcp::run(args, engine()?, settings.scope(), settings.policy.kinds.clone()),
+        Command::Run(args) => commands::run::run(&args, &settings, engine),
+        Command::Hook(args) => commands::hook::run(args.action, &settings, engine),
         Command::Compress(args) => commands::compress::run(&args, &settings.policy.kinds, &settings.scope(), engine),
         Command::Request(args) => {
             let policy = policy_for(&settings, args.policy.as_deref())?;

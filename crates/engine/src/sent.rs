@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use headroom_core::Handle;
 use headroom_store::{Lineage, Scope, StoreError};
-use headroom_wire::guard::Original;
+use headroom_wire::guard::{Original, refusal, written_handles};
 use serde::Serialize;
 
 use crate::{Engine, SlotReceipt};
@@ -59,6 +59,14 @@ impl Engine {
             Err(_) => Original::Unreadable,
         };
         handles.iter().map(original).collect()
+    }
+
+    /// Why a text must not be written, for the model that would write it: it holds a mark that names an original of ours, which comes along. `None`
+    /// where there is none. For doors that see a call without its conversation.
+    pub fn marked(&self, scope: &Scope, text: &str) -> Option<(Handle, String)> {
+        let ours = |handle: &Handle| self.original(scope, *handle).is_ok_and(|text| text.is_some());
+        let handle = written_handles(text).into_iter().find(ours)?;
+        Some((handle, refusal(&format!("all in {handle}"))))
     }
 }
 

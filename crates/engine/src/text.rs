@@ -173,8 +173,13 @@ pub struct ToolCall<'a> {
 }
 
 /// [`compress_text`] for what a tool returned: the call says what the text is and whether the agent may go on to edit it, in which case it is
-/// left as it is.
-pub fn compress_tool_result(call: &ToolCall<'_>, text: &str, keep: Option<(&Engine, &Scope)>) -> TextResult {
+/// left as it is. `kinds` are the user's settings by kind of text.
+pub fn compress_tool_result(
+    kinds: &Kinds,
+    call: &ToolCall<'_>,
+    text: &str,
+    keep: Option<(&Engine, &Scope)>,
+) -> TextResult {
     let known = Call::new(Some(call.tool), call.arguments);
     let hints = Hints { exit_code: call.exit_code, ..known.hints(text, call.is_error) };
     let level = if call.is_error { Level::Lossless } else { Level::Standard };
@@ -182,7 +187,7 @@ pub fn compress_tool_result(call: &ToolCall<'_>, text: &str, keep: Option<(&Engi
         let kind = hints.kind.unwrap_or(Kind::Opaque);
         return TextResult::unchanged(Tokenizer::O200k, text, kind, None, Reason::Editable);
     }
-    compress_text(text, hints, level, keep)
+    compress_text_with(&TextOptions { kinds, ..TextOptions::DEFAULT }, text, hints, level, keep)
 }
 
 fn source_of(hints: &Hints<'_>) -> Source {

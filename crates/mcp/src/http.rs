@@ -2,11 +2,8 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use headroom::Engine;
-use headroom_store::Scope;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -35,7 +32,7 @@ pub enum HttpError {
     },
 }
 
-/// Starts serving clients on a loopback address. Gives where it listens, and what has to be awaited for it to go on.
+/// Starts serving clients on a loopback address, each with a server of its own. Gives where it listens, and what has to be awaited for it to go on.
 ///
 /// Pages that a browser shows cannot use it: requests that carry an `Origin`, or a `Host` that is not this machine, are refused.
 ///
@@ -44,10 +41,7 @@ pub enum HttpError {
 /// When the address is not loopback, or cannot be had.
 pub async fn serve_http(
     listen: SocketAddr,
-    engine: Engine,
-    scope: Scope,
-    directories: Vec<PathBuf>,
-    home: Option<PathBuf>,
+    server: impl Fn() -> Server + Send + Sync + 'static,
 ) -> Result<(SocketAddr, impl Future<Output = ()>), HttpError> {
     if !listen.ip().is_loopback() {
         return Err(HttpError::Open(listen));
@@ -55,9 +49,8 @@ pub async fn serve_http(
     let bind = |source| HttpError::Bind { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(bind)?;
     let addr = listener.local_addr().map_err(bind)?;
-    let server = move || Ok(Server::new(engine.clone(), scope.clone(), directories.clone()).at_home(home.clone()));
     let config = StreamableHttpServerConfig::default().enforce_origin_validation();
-    let service = StreamableHttpService::new(server, Arc::new(LocalSessionManager::default()), config);
+    let service = StreamableHttpService::new(move || Ok(server()), Arc::new(LocalSessionManager::default()), config);
     Ok((addr, accept(listener, service)))
 }
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use headroom::{Engine, ToolCall, compress_tool_result};
+use headroom::{Engine, Kinds, ToolCall, compress_tool_result};
 use headroom_store::Scope;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -108,9 +108,9 @@ struct Named<'m> {
 }
 
 impl Relay {
-    fn new(engine: Engine, scope: Scope) -> Self {
+    fn new(engine: Engine, scope: Scope, kinds: Kinds) -> Self {
         let roots = Roots::default().into();
-        let workplace = Workplace { engine, scope, roots, agent: String::new(), memory: None, witness: None };
+        let workplace = Workplace { engine, scope, roots, kinds, agent: String::new(), memory: None, witness: None };
         Self { workplace, open: Mutex::default() }
     }
 
@@ -214,7 +214,7 @@ impl Relay {
         offered: bool,
     ) -> Option<Vec<(&'m str, String)>> {
         let result: CallResult<'_> = serde_json::from_str(result).ok()?;
-        let Workplace { engine, scope, .. } = &self.workplace;
+        let Workplace { engine, scope, kinds, .. } = &self.workplace;
         let mut edits = Vec::new();
         for content in &result.content {
             let Ok(Content { kind, text: Some(written) }) = serde_json::from_str(content.get()) else { continue };
@@ -224,7 +224,7 @@ impl Relay {
             };
             let keep = offered.then_some((engine, scope));
             let call = ToolCall { tool, arguments, exit_code: None, is_error: result.is_error };
-            let shorter = compress_tool_result(&call, &text, keep);
+            let shorter = compress_tool_result(kinds, &call, &text, keep);
             if shorter.tokens_after < shorter.tokens_before {
                 edits.push((written.get(), serde_json::to_string(&shorter.text).ok()?));
             }
@@ -255,7 +255,7 @@ fn splice(text: &str, edits: &[(&str, String)]) -> Vec<u8> {
 /// # Errors
 ///
 /// When the server cannot be started, or the client is gone.
-pub fn wrap(command: &[OsString], engine: Engine, scope: Scope) -> Result<ExitStatus, ServeError> {
+pub fn wrap(command: &[OsString], engine: Engine, scope: Scope, kinds: Kinds) -> Result<ExitStatus, ServeError> {
     let [program, arguments @ ..] = command else { return Err(ServeError::Behind("no server is named".to_owned())) };
     let mut server = Command::new(program)
         .args(arguments)
@@ -266,7 +266,7 @@ pub fn wrap(command: &[OsString], engine: Engine, scope: Scope) -> Result<ExitSt
     let (Some(to_server), Some(from_server)) = (server.stdin.take(), server.stdout.take()) else {
         return Err(ServeError::Behind("the server has no stdin or no stdout".to_owned()));
     };
-    let relay = std::sync::Arc::new(Relay::new(engine, scope));
+    let relay = std::sync::Arc::new(Relay::new(engine, scope, kinds));
     let clients = std::sync::Arc::clone(&relay);
     thread::spawn(move || {
         // When the client is gone, the server's stdin is closed, which tells it to end.
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     fn relay() -> Relay {
-        Relay::new(Engine::new(Store::memory()), Scope::default())
+        Relay::new(Engine::new(Store::memory()), Scope::default(), Kinds::DEFAULT)
     }
 
     /// Sends a request, and gives the server's answer as the client reads it.

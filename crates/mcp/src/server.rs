@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headroom::memory::{Repository, Witness, agent_of_client};
-use headroom::{Engine, Handle};
+use headroom::{Engine, Handle, Kinds};
 use headroom_store::Scope;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListResourceTemplatesResult,
@@ -27,6 +27,7 @@ const ORIGINAL: &str = "headroom://original/";
 pub struct Server {
     engine: Engine,
     scope: Scope,
+    kinds: Kinds,
     /// What may be read when the client names no roots.
     directories: Vec<PathBuf>,
     /// A repository that is all of this directory is no workspace.
@@ -44,13 +45,20 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server over an engine. Clients that name no roots may have the files below `directories` read.
     pub fn new(engine: Engine, scope: Scope, directories: Vec<PathBuf>) -> Self {
-        Self { engine, scope, directories, home: None, roots: Mutex::new(None) }
+        Self { engine, scope, kinds: Kinds::DEFAULT, directories, home: None, roots: Mutex::new(None) }
     }
 
     /// The same server for a user whose home directory is known: a repository that is all of it is no workspace.
     #[must_use]
     pub fn at_home(mut self, home: Option<PathBuf>) -> Self {
         self.home = home;
+        self
+    }
+
+    /// The same server with a user's settings by kind of text.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: Kinds) -> Self {
+        self.kinds = kinds;
         self
     }
 
@@ -68,7 +76,7 @@ impl Server {
             session: String::new(),
         });
         let memory = witness.as_ref().map(|witness| engine.memory(&scope, witness.workspace, witness.top.clone()));
-        Workplace { engine, scope, roots, agent, memory, witness }
+        Workplace { engine, scope, kinds: self.kinds.clone(), roots, agent, memory, witness }
     }
 
     /// What may be read: the client's roots, if it has any to name, or what the server was started with.
@@ -101,17 +109,23 @@ impl Server {
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let progress = Progress::of(context);
-        progress.tell(0.0, "started").await;
+        // The answer says that a call is done. A last step would come in one piece with it, and the official TypeScript client, which has forgotten
+        // the call by then, takes that for an error.
+        Progress::of(context).tell(0.0, "started").await;
         let client = context.peer.peer_info().map(|client| client.client_info.name.clone()).unwrap_or_default();
         let workplace = self.workplace(self.roots(context).await, &client);
-        let work = tokio::task::spawn_blocking(move || (tool.run)(&workplace, request.arguments.unwrap_or_default()));
+        let work = tokio::task::spawn_blocking(move || {
+            let given = request.arguments.unwrap_or_default();
+            match workplace.refusal(&given).filter(|_| tool.effect != Effect::ReadsMarks) {
+                Some(refusal) => Err(refusal),
+                None => (tool.run)(&workplace, given),
+            }
+        });
         let outcome = tokio::select! {
             outcome = work => outcome,
             // What runs cannot be stopped half-way, and is bounded; its result is nobody's.
             () = context.ct.cancelled() => return failure("The call was cancelled."),
         };
-        progress.tell(1.0, "done").await;
         match outcome {
             Ok(Ok(output)) => success(output),
             Ok(Err(sentence)) => failure(&sentence),
@@ -159,7 +173,7 @@ pub(crate) fn tool(spec: &ToolSpec) -> Tool {
     let schema: serde_json::Map<_, _> = serde_json::from_str(spec.schema).unwrap_or_default();
     Tool::new_with_raw(spec.name, Some(spec.description.into()), Arc::new(schema))
         .with_title(spec.title)
-        .with_annotations(ToolAnnotations::new().read_only(spec.effect == Effect::Reads).open_world(false))
+        .with_annotations(ToolAnnotations::new().read_only(spec.effect != Effect::Writes).open_world(false))
 }
 
 impl ServerHandler for Server {

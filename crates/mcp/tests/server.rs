@@ -250,18 +250,16 @@ async fn mistakes_are_answered_with_what_to_do() {
 async fn it_serves_over_http_and_refuses_pages_of_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let engine = Engine::new(Store::memory());
-    let open =
-        headroom_mcp::serve_http("0.0.0.0:0".parse().unwrap(), engine.clone(), Scope::default(), vec![], None).await;
+    let serving = |directories: Vec<std::path::PathBuf>| {
+        let engine = engine.clone();
+        move || Server::new(engine.clone(), Scope::default(), directories.clone())
+    };
+    let open = headroom_mcp::serve_http("0.0.0.0:0".parse().unwrap(), serving(vec![])).await;
     assert!(open.err().unwrap().to_string().contains("refusing to listen"));
-    let (addr, serving) = headroom_mcp::serve_http(
-        "127.0.0.1:0".parse().unwrap(),
-        engine,
-        Scope::default(),
-        vec![folder.path().to_owned()],
-        None,
-    )
-    .await
-    .unwrap();
+    let (addr, serving) =
+        headroom_mcp::serve_http("127.0.0.1:0".parse().unwrap(), serving(vec![folder.path().to_owned()]))
+            .await
+            .unwrap();
     let serving = tokio::spawn(serving);
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}).to_string();
     for (headers, status) in [("", "200"), ("origin: https://evil.example\r\n", "403")] {
@@ -393,4 +391,43 @@ async fn handles_are_shared_by_all_who_share_the_store() {
         .unwrap();
     assert!(text(&back).contains("line two"), "{}", text(&back));
     let _ = Arc::new(client);
+}
+
+/// T073: a mark that a model hands to a tool is refused, but for the tool that reads what marks stand for.
+#[tokio::test]
+async fn marks_are_no_content() {
+    let engine = Engine::new(Store::memory());
+    let handle = engine.keep(&Scope::default(), "line one\nline two\n").unwrap();
+    let client = start(Server::new(engine, Scope::default(), vec![]), ()).await;
+    let marked = |handle: &str| format!("{}[-1 of 2 lines; all in {handle}]", log());
+    for (tool, arguments) in [
+        ("compress_command_output", json!({"output": marked(&handle.to_string())})),
+        ("compress_rag_chunks", json!({"chunks": ["a", {"id": 1, "text": marked(&handle.to_string())}]})),
+        ("remember", json!({"text": format!("see [layout changed; original in {handle}]")})),
+    ] {
+        let answer = client.call_tool(call(tool, &arguments)).await.unwrap();
+        assert!(
+            answer.is_error == Some(true) && text(&answer).contains("must not be written"),
+            "{tool}: {}",
+            text(&answer)
+        );
+    }
+    let foreign = json!({"output": marked("hr_4k2m9x7qw3")});
+    assert_ne!(client.call_tool(call("compress_command_output", foreign)).await.unwrap().is_error, Some(true));
+    let asked = json!({"content_id": format!("[-1 of 2 lines; all in {handle}]")});
+    let answer = client.call_tool(call("retrieve_original_content", asked)).await.unwrap();
+    assert!(!text(&answer).contains("must not be written"), "{}", text(&answer));
+}
+
+/// Settings by kind of text hold here as in the proxy.
+#[tokio::test]
+async fn settings_by_kind_are_kept() {
+    let kinds = headroom::Kinds::from_json(&json!({"log": {"enabled": false}}), "compression").unwrap();
+    let engine = Engine::new(Store::memory());
+    let plain = start(Server::new(engine.clone(), Scope::default(), vec![]), ()).await;
+    let set = start(Server::new(engine, Scope::default(), vec![]).with_kinds(kinds), ()).await;
+    let arguments = json!({"output": log()});
+    let shorter = plain.call_tool(call("compress_command_output", &arguments)).await.unwrap();
+    let same = set.call_tool(call("compress_command_output", &arguments)).await.unwrap();
+    assert!(text(&shorter).len() * 4 < log().len() && text(&same).ends_with(&log()), "{}", text(&same));
 }

@@ -7,7 +7,7 @@
 
 use std::io::Read;
 
-use headroom::{Engine, Handle, ToolCall, compress_tool_result};
+use headroom::{Engine, Kinds, ToolCall, compress_tool_result};
 use headroom_store::Scope;
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ use crate::args::{AgentArgs, HookAction, HookInstallArgs, InstallArgs};
 use crate::config_file::journal::{self, Edit};
 use crate::error::CliError;
 use crate::out;
+use crate::settings::Settings;
 
 /// The tools whose results are looked at, as Claude Code matches their names.
 const MATCHER: &str = "Bash|Grep|mcp__.*";
@@ -32,16 +33,19 @@ const LONGEST_BYTES: u64 = 64 << 20;
 
 pub(crate) fn run(
     action: HookAction,
-    scope: &Scope,
+    settings: &Settings,
     open: impl FnOnce() -> Result<Engine, CliError>,
 ) -> Result<(), CliError> {
+    let scope = &settings.scope();
     match action {
         HookAction::Install(args) => install(&args),
         HookAction::Uninstall(AgentArgs { agent }) => {
             has_hooks(&agent)?;
             persist::undo(known(&agent)?, "hook")
         }
-        HookAction::PostToolUse => answer(scope, open, replacement),
+        HookAction::PostToolUse => {
+            answer(scope, open, |event, engine, scope| replacement(event, &settings.policy.kinds, engine, scope))
+        }
         HookAction::PreToolUse => answer(scope, open, guarded),
     }
 }
@@ -106,7 +110,7 @@ fn answer(
 }
 
 /// The answer to an event; `None` leaves the tool's result as it is.
-fn replacement(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
+fn replacement(event: &[u8], kinds: &Kinds, engine: &Engine, scope: &Scope) -> Option<Value> {
     let event: Map<String, Value> = serde_json::from_slice(event).ok()?;
     if event.get("hook_event_name")?.as_str()? != "PostToolUse" {
         return None;
@@ -117,7 +121,7 @@ fn replacement(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
     let mut response = event.get("tool_response")?.clone();
     let mut changed = false;
     for text in texts(tool, &mut response) {
-        let shorter = compress_tool_result(&call, text, Some((engine, scope)));
+        let shorter = compress_tool_result(kinds, &call, text, Some((engine, scope)));
         if shorter.tokens_after >= shorter.tokens_before {
             continue;
         }
@@ -138,9 +142,7 @@ fn guarded(event: &[u8], engine: &Engine, scope: &Scope) -> Option<Value> {
         return None;
     }
     let input = event.get("tool_input")?.to_string();
-    let ours = |handle: &Handle| engine.original(scope, *handle).is_ok_and(|text| text.is_some());
-    let handle = headroom_wire::guard::written_handles(&input).into_iter().find(ours)?;
-    let reason = headroom_wire::guard::refusal(&format!("all in {handle}"));
+    let (handle, reason) = engine.marked(scope, &input)?;
     let reason = format!("{reason} `headroom get {handle}` prints it.");
     Some(json!({"hookSpecificOutput": {
         "hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason,
@@ -205,7 +207,7 @@ mod tests {
 
     fn updated(tool: &str, input: &Value, response: &Value) -> Option<Value> {
         let engine = Engine::new(Store::memory());
-        let answer = replacement(&event(tool, input, response), &engine, &Scope::default())?;
+        let answer = replacement(&event(tool, input, response), &Kinds::DEFAULT, &engine, &Scope::default())?;
         assert_eq!(answer["hookSpecificOutput"]["hookEventName"], "PostToolUse");
         // Nothing but the output is spoken of: no decision, no message.
         assert_eq!(answer.as_object().unwrap().len(), 1);
@@ -263,7 +265,7 @@ mod tests {
     fn what_is_not_understood_stays() {
         let engine = Engine::new(Store::memory());
         for odd in ["", "{", "[]", "{\"hook_event_name\":\"PreToolUse\"}", "{\"hook_event_name\":7}"] {
-            assert_eq!(replacement(odd.as_bytes(), &engine, &Scope::default()), None, "{odd}");
+            assert_eq!(replacement(odd.as_bytes(), &Kinds::DEFAULT, &engine, &Scope::default()), None, "{odd}");
         }
         let bash = json!({"command": "x"});
         for response in [

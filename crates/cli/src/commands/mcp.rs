@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use headroom::Engine;
+use headroom::{Engine, Kinds};
 use headroom_mcp::{Server, serve_http, serve_stdio};
 use headroom_store::Scope;
 
@@ -10,7 +10,7 @@ use crate::args::McpArgs;
 use crate::error::CliError;
 use crate::out;
 
-pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope) -> Result<(), CliError> {
+pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope, kinds: Kinds) -> Result<(), CliError> {
     let directories = match args.root {
         given if given.is_empty() => {
             vec![std::env::current_dir().map_err(CliError::while_doing("cannot find the working directory"))?]
@@ -23,16 +23,16 @@ pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope) -> Result<(), Cli
         .build()
         .map_err(CliError::while_doing("cannot start worker threads"))?;
     let served = runtime.block_on(async {
+        let home = crate::env::home();
+        let server = move || {
+            let server = Server::new(engine.clone(), scope.clone(), directories.clone());
+            server.at_home(home.clone()).with_kinds(kinds.clone())
+        };
         let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
         match args.http {
-            None => {
-                let server = Server::new(engine, scope, directories).at_home(crate::env::home());
-                serve_stdio(server).await.map_err(|error| failed(&error))
-            }
+            None => serve_stdio(server()).await.map_err(|error| failed(&error)),
             Some(listen) => {
-                let (addr, serving) = serve_http(listen, engine, scope, directories, crate::env::home())
-                    .await
-                    .map_err(|error| failed(&error))?;
+                let (addr, serving) = serve_http(listen, server).await.map_err(|error| failed(&error))?;
                 out::say(&format!("headroom: MCP at http://{addr}/mcp"));
                 tokio::select! {
                     () = serving => Ok(()),
@@ -47,8 +47,9 @@ pub(crate) fn run(args: McpArgs, engine: Engine, scope: Scope) -> Result<(), Cli
 }
 
 /// Runs another server with its results shortened; ends as it does.
-pub(crate) fn wrap(command: &[OsString], engine: Engine, scope: Scope) -> Result<(), CliError> {
-    let status = headroom_mcp::wrap(command, engine, scope).map_err(|error| CliError::Failed(error.to_string()))?;
+pub(crate) fn wrap(command: &[OsString], engine: Engine, scope: Scope, kinds: Kinds) -> Result<(), CliError> {
+    let status =
+        headroom_mcp::wrap(command, engine, scope, kinds).map_err(|error| CliError::Failed(error.to_string()))?;
     match out::exit_code(status) {
         0 => Ok(()),
         code => Err(CliError::Command(code)),

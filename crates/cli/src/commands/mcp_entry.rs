@@ -12,13 +12,13 @@ use crate::out;
 pub(crate) fn install(args: &InstallArgs) -> Result<(), CliError> {
     let InstallArgs { agent, yes } = args;
     let recipe = known(agent)?;
-    let (at, path, shape) = match recipe.mcp {
-        McpEntry::File(at, path, shape) => (at, path, shape),
-        McpEntry::ByHand(how) => return out::line(how),
-        McpEntry::None => return Err(CliError::Usage(format!("{agent} knows no MCP servers"))),
-    };
     // The whole path: agents started by an editor or a service have another PATH.
     let program = std::env::current_exe().map_err(CliError::while_doing("cannot find this program"))?;
+    let (at, path, shape) = match recipe.mcp {
+        McpEntry::File(at, path, shape) => (at, path, shape),
+        McpEntry::ByHand(how) => return out::line(&how.replace("{program}", &program.to_string_lossy())),
+        McpEntry::None => return Err(CliError::Usage(format!("{agent} knows no MCP servers"))),
+    };
     let path = path.iter().copied().chain(["headroom"]).map(str::to_owned).collect();
     let edit = Edit { path, value: entry(shape, &program.to_string_lossy()), element: false };
     let change = journal::plan(&surroundings()?.file(&at), at.format, vec![edit]);

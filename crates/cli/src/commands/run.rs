@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headroom::{Engine, Handle, ToolCall, compress_tool_result};
-use headroom_store::Scope;
 use serde_json::json;
 
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::out;
+use crate::settings::Settings;
 
 /// Output is held up to this size; from there on it passes as it comes.
 const HELD_BYTES: usize = 64 << 20;
@@ -25,7 +25,7 @@ const COLUMNS: usize = 72;
 
 pub(crate) fn run(
     args: &RunArgs,
-    scope: &Scope,
+    settings: &Settings,
     open: impl FnOnce() -> Result<Engine, CliError>,
 ) -> Result<(), CliError> {
     let [program, arguments @ ..] = args.command.as_slice() else {
@@ -38,7 +38,7 @@ pub(crate) fn run(
     let (status, held) = capture(program, arguments)?;
     let code = out::exit_code(status);
     if let Some(held) = held {
-        out::data(&shortened(&line, i32::from(code), held, scope, open))?;
+        out::data(&shortened(&line, i32::from(code), held, settings, open))?;
     }
     match code {
         0 => Ok(()),
@@ -217,7 +217,7 @@ fn shortened(
     line: &str,
     code: i32,
     output: Vec<u8>,
-    scope: &Scope,
+    settings: &Settings,
     open: impl FnOnce() -> Result<Engine, CliError>,
 ) -> Vec<u8> {
     let text = match String::from_utf8(output) {
@@ -233,7 +233,7 @@ fn shortened(
     };
     let arguments = json!({"command": line}).to_string();
     let call = ToolCall { tool: "shell", arguments: Some(&arguments), exit_code: Some(code), is_error: false };
-    let result = compress_tool_result(&call, &text, Some((&engine, scope)));
+    let result = compress_tool_result(&settings.policy.kinds, &call, &text, Some((&engine, &settings.scope())));
     match result.handle {
         Some(handle) => format!("{}\n{}\n", result.text.trim_end_matches('\n'), how_to_read(handle)).into_bytes(),
         None => result.text.into_bytes(),

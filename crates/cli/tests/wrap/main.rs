@@ -528,7 +528,11 @@ fn stand_in() {
         return bench::stand_in();
     }
     let bench = Bench::new(&PROXIED[0]);
-    bench.plain_at(&bench.fresh_home(), &bench.upstream());
+    let home = bench.fresh_home();
+    let (mut proxy, address) = bench.standing(&home);
+    bench.plain_at(&home, &format!("http://{address}"));
+    proxy.kill().unwrap();
+    proxy.wait().unwrap();
     assert!(bench.recorded("answer").contains("hello"), "{}", bench.recorded("answer"));
     assert_eq!(bench.upstream_paths(), [PROXIED[0].path]);
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headroom::memory::{Memory, Witness};
-use headroom::{Engine, Handle};
+use headroom::{Engine, Handle, Kinds};
 use headroom_store::Scope;
 use serde_json::{Map, Value};
 
@@ -21,6 +21,8 @@ use crate::roots::Roots;
 pub(crate) struct Workplace {
     pub(crate) engine: Engine,
     pub(crate) scope: Scope,
+    /// Settings by kind of text.
+    pub(crate) kinds: Kinds,
     pub(crate) roots: Arc<Roots>,
     /// What the client calls itself, as the agent that it belongs to.
     pub(crate) agent: String,
@@ -31,6 +33,13 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
+    /// Why a call is refused whose arguments hold a mark of ours: what they are to be made of is not there, and a mark in a note or in an original
+    /// would send later readers to nothing.
+    pub(crate) fn refusal(&self, given: &Map<String, Value>) -> Option<String> {
+        let written = Value::Object(given.clone()).to_string();
+        self.engine.marked(&self.scope, &written).map(|(_, refusal)| refusal)
+    }
+
     /// The file at a path that a caller wrote, if it may be read.
     fn admit(&self, path: &str) -> Result<PathBuf, String> {
         self.roots.admit(std::path::Path::new(path))
@@ -56,6 +65,8 @@ pub(crate) struct Rest {
 pub(crate) enum Effect {
     /// It only reads, but for originals that it keeps.
     Reads,
+    /// The same, and its arguments may hold marks: they say what to read.
+    ReadsMarks,
     /// It keeps or drops something that later sessions read.
     Writes,
 }

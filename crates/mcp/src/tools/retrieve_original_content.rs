@@ -11,7 +11,7 @@ pub(super) const SPEC: ToolSpec = ToolSpec {
     description: "Reads text that Headroom left out. `[-14 lines 38-51]` marks a gap; `hr_xxx` at the end is the content_id. \
                   Ask only for the part you need.",
     schema: r#"{"type":"object","properties":{"content_id":{"type":"string"},"line_range":{"type":"string","description":"38-51"},"pattern":{"type":"string","description":"Regular expression"},"json_path":{"type":"string"},"offset":{"type":"integer"},"limit":{"type":"integer"}},"required":["content_id"]}"#,
-    effect: Effect::Reads,
+    effect: Effect::ReadsMarks,
     run,
 };
 

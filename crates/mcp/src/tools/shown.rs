@@ -11,7 +11,7 @@ const PAGE_BYTES: usize = 60_000;
 /// Compresses a text and writes it out, with one line in brackets before it that says what was done. What does not fit in one answer
 /// is kept, and the last line says how to go on.
 pub(super) fn compressed(workplace: &Workplace, text: &str, hints: Hints<'_>, level: Level) -> Result<Output, String> {
-    let options = TextOptions { witness: workplace.witness.as_ref(), ..TextOptions::DEFAULT };
+    let options = TextOptions { kinds: &workplace.kinds, witness: workplace.witness.as_ref(), ..TextOptions::DEFAULT };
     let result = compress_text_with(&options, text, hints, level, Some((&workplace.engine, &workplace.scope)));
     paged(workplace, &heading(&result), &result.text)
 }

@@ -51,6 +51,19 @@ pub(crate) enum Wire {
     Gemini,
 }
 
+/// The routes of an agent that takes one address for whichever provider its user has chosen.
+pub(crate) const fn one_address(
+    carriers: &'static [Carrier],
+    own: &'static [Own],
+    anthropic: When,
+    openai: When,
+) -> [Route; 2] {
+    [
+        Route { wire: Wire::Anthropic, tail: "", carriers, own, usual: None, when: Some(anthropic) },
+        Route { wire: Wire::OpenAi, tail: "/v1", carriers, own, usual: None, when: Some(openai) },
+    ]
+}
+
 /// One way from the agent to a provider.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -166,7 +179,7 @@ pub(crate) struct Persist {
 pub(crate) enum McpEntry {
     /// Under this path in this file, in this shape.
     File(FileAt, &'static [&'static str], Shape),
-    /// In a file that we do not change; this is what to do.
+    /// In a file that we do not change; this is what to do, with `{program}` for the whole path of this one.
     ByHand(&'static str),
     /// The agent knows no MCP.
     None,

@@ -1,36 +1,24 @@
 //! GitHub Copilot CLI.
 
 use crate::commands::wrap::recipe::{
-    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, one_address,
 };
 use crate::config_file::Format;
 
 const URL: Place = Place::Variable("COPILOT_PROVIDER_BASE_URL");
 const KIND: Place = Place::Variable("COPILOT_PROVIDER_TYPE");
-const CARRIERS: &[Carrier] = &[Carrier::Variable("COPILOT_PROVIDER_BASE_URL")];
-const OWN: &[Own] = &[Own { place: URL, then: Then::Chain }];
+
+const ROUTES: [Route; 2] = one_address(
+    &[Carrier::Variable("COPILOT_PROVIDER_BASE_URL")],
+    &[Own { place: URL, then: Then::Chain }],
+    When { place: KIND, begins: &["anthropic"], except: &[], not: false },
+    When { place: KIND, begins: &["anthropic"], except: &[], not: true },
+);
 
 pub(crate) const RECIPE: Recipe = Recipe {
     name: "copilot",
     binaries: &["copilot"],
-    routes: &[
-        Route {
-            wire: Wire::Anthropic,
-            tail: "",
-            carriers: CARRIERS,
-            own: OWN,
-            usual: None,
-            when: Some(When { place: KIND, begins: &["anthropic"], except: &[], not: false }),
-        },
-        Route {
-            wire: Wire::OpenAi,
-            tail: "/v1",
-            carriers: CARRIERS,
-            own: OWN,
-            usual: None,
-            when: Some(When { place: KIND, begins: &["anthropic"], except: &[], not: true }),
-        },
-    ],
+    routes: &ROUTES,
     obstacles: &[
         Obstacle {
             when: When { place: URL, begins: &[""], except: &[], not: true },
@@ -51,7 +39,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         &["mcpServers"],
         Shape::Copilot,
     ),
-    address: Address::Bare,
+    address: Address::Extended,
     note: "Only a provider of your own passes; with a GitHub login use MCP.",
     source: "docs.github.com/copilot: customize-copilot/copilot-cli use-byok-models, add-mcp-servers",
 };

@@ -42,8 +42,8 @@ pub(crate) const RECIPE: Recipe = Recipe {
         file: CONFIG,
         keys: &[(&["OPENAI_HOST"], "", Wire::OpenAi), (&["ANTHROPIC_HOST"], "", Wire::Anthropic)],
     }),
-    mcp: McpEntry::ByHand("run `goose configure`, Add Extension, Command-line Extension, command `headroom mcp`"),
-    address: Address::Bare,
+    mcp: McpEntry::ByHand("run `goose configure`, Add Extension, Command-line Extension, command `{program} mcp`"),
+    address: Address::Extended,
     note: "Its providers openai and anthropic pass; others go their own way.",
-    source: "github.com/block/goose: crates/goose/src/providers/{openai,anthropic}.rs; block.github.io/goose: config-file",
+    source: "github.com/block/goose: crates/goose/src/providers/{openai,anthropic,api_client}.rs; block.github.io/goose: config-file",
 };

@@ -1,36 +1,23 @@
 //! OpenHands.
 
 use crate::commands::wrap::recipe::{
-    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, Wire,
+    Address, Carrier, FileAt, McpEntry, Obstacle, Own, Place, Recipe, Root, Route, Shape, Then, When, one_address,
 };
 use crate::config_file::Format;
 
 const MODEL: Place = Place::Variable("LLM_MODEL");
-const CLAUDE: &[&str] = &["anthropic/", "claude"];
-const CARRIERS: &[Carrier] = &[Carrier::Variable("LLM_BASE_URL")];
-const OWN: &[Own] = &[Own { place: Place::Variable("LLM_BASE_URL"), then: Then::Chain }];
+
+const ROUTES: [Route; 2] = one_address(
+    &[Carrier::Variable("LLM_BASE_URL")],
+    &[Own { place: Place::Variable("LLM_BASE_URL"), then: Then::Chain }],
+    When { place: MODEL, begins: &["anthropic/", "claude"], except: &[], not: false },
+    When { place: MODEL, begins: &["openai/", "gpt"], except: &[], not: false },
+);
 
 pub(crate) const RECIPE: Recipe = Recipe {
     name: "openhands",
     binaries: &["openhands"],
-    routes: &[
-        Route {
-            wire: Wire::Anthropic,
-            tail: "",
-            carriers: CARRIERS,
-            own: OWN,
-            usual: None,
-            when: Some(When { place: MODEL, begins: CLAUDE, except: &[], not: false }),
-        },
-        Route {
-            wire: Wire::OpenAi,
-            tail: "/v1",
-            carriers: CARRIERS,
-            own: OWN,
-            usual: None,
-            when: Some(When { place: MODEL, begins: &["openai/", "gpt"], except: &[], not: false }),
-        },
-    ],
+    routes: &ROUTES,
     obstacles: &[Obstacle {
         when: When { place: MODEL, begins: &["anthropic/", "claude", "openai/", "gpt"], except: &[], not: true },
         and: None,
