@@ -1,6 +1,7 @@
 //! The proxy as its clients and its providers see it.
 
 mod align;
+mod chains;
 mod common;
 mod faults;
 mod gemini;
