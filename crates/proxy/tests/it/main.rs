@@ -13,4 +13,5 @@ mod responses;
 mod retrieval;
 mod sessions;
 mod transport;
+mod units;
 mod websocket;
