@@ -233,8 +233,10 @@ pub struct Ledger {
     /// By session, as the client names it; requests without a name are left out.
     pub by_session: BTreeMap<String, Sums>,
     /// Tokens taken out when a text was seen first, by compressor.
+    #[serde(rename = "tokens_by_compressor")]
     pub by_compressor: BTreeMap<String, i64>,
     /// The same by the tool that the text came from.
+    #[serde(rename = "tokens_by_tool")]
     pub by_tool: BTreeMap<String, i64>,
     /// What caches missed, by [cause](crate::Miss::cause).
     pub misses: BTreeMap<String, Waste>,

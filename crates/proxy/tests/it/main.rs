@@ -1,6 +1,7 @@
 //! The proxy as its clients and its providers see it.
 
 mod align;
+mod chains;
 mod common;
 mod faults;
 mod gemini;
@@ -12,5 +13,6 @@ mod responses;
 mod retrieval;
 mod sessions;
 mod transport;
+mod units;
 mod websocket;
 mod write_guard;

@@ -77,6 +77,6 @@ pub(crate) const RECIPE: Recipe = Recipe {
     persist: Some(Persist { file: CONFIG, keys: &[(&["openai_base_url"], "/v1", Wire::OpenAi)] }),
     mcp: McpEntry::File(CONFIG, &["mcp_servers"], Shape::Plain),
     address: Address::Extended,
-    note: "API key and ChatGPT login pass. WebSocket transport is not offered by the proxy; Codex falls back to HTTP.",
+    note: "API key and ChatGPT login pass, over WebSocket as over HTTP.",
     source: "github.com/openai/codex: model_provider_info.rs; developers.openai.com/codex: config-reference, mcp",
 };
