@@ -49,13 +49,13 @@ const SHARE: usize = 8;
 /// One-letter names, and two-letter names.
 const NAMES: usize = 26 + 26 * 26;
 
-/// Writes the text with its phrases in front; `None` when that saves too little.
-pub(crate) fn encode(text: &str, tokens: &dyn CountTokens) -> Option<String> {
+/// Writes the text with its phrases in front; `None` when that saves too little. Lines for which `plain` holds are written as they are.
+pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: fn(&str) -> bool) -> Option<String> {
     if !BYTES.contains(&text.len()) {
         return None;
     }
     let sign = SIGNS.into_iter().find(|sign| text.split(*sign).skip(1).all(|after| name_of(after).is_none()))?;
-    let mut joined = Joined::of(text);
+    let mut joined = Joined::of(text, plain);
     for _ in 0..ROUNDS {
         if !joined.join() {
             break;
@@ -76,12 +76,13 @@ pub(crate) fn over(
     encoded: Option<String>,
     tokens: &dyn CountTokens,
     decode: fn(&str) -> Option<String>,
+    plain: fn(&str) -> bool,
 ) -> Option<String> {
     // A text that looks encoded would be decoded when its phrases have been put back.
     if encoded.is_none() && decode(text).is_some() {
         return None;
     }
-    encode(encoded.as_deref().unwrap_or(text), tokens).or(encoded)
+    encode(encoded.as_deref().unwrap_or(text), tokens, plain).or(encoded)
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
@@ -132,11 +133,11 @@ struct Symbol {
     parts: Option<(u32, u32)>,
 }
 
-/// The symbol of line ends, which are part of no phrase.
+/// The symbol of line ends and plain lines, which are part of no phrase.
 const LINE_END: u32 = 0;
 
 impl<'t> Joined<'t> {
-    fn of(text: &'t str) -> Self {
+    fn of(text: &'t str, plain: fn(&str) -> bool) -> Self {
         let mut symbols = vec![Symbol { start: 0, end: 0, parts: None }];
         let mut known: HashedMap<u32> = HashedMap::default();
         known.insert(lex::hash(b"\n"), LINE_END);
@@ -145,6 +146,16 @@ impl<'t> Joined<'t> {
         let mut at = 0;
         while at < bytes.len() {
             let start = at;
+            if (at == 0 || bytes[at - 1] == b'\n')
+                && let line = text[at..].split('\n').next().unwrap_or_default()
+                && !line.is_empty()
+                && plain(line)
+            {
+                // A symbol of its own, that is part of no phrase either.
+                at += line.len();
+                sequence.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
+                continue;
+            }
             let class = class(bytes[at]);
             at += 1;
             while class != Class::Sign && bytes.get(at).is_some_and(|byte| self::class(*byte) == class) {
@@ -313,7 +324,7 @@ mod tests {
                 format!("<tr><td class=\"right numeric\">{at}</td><td class=\"right numeric\">é{}</td></tr>\n", at * 7)
             })
             .collect();
-        let encoded = encode(&text, &Tokenizer::O200k).expect("phrases");
+        let encoded = encode(&text, &Tokenizer::O200k, |_| false).expect("phrases");
         assert_eq!(decode(&encoded).as_deref(), Some(text.as_str()));
         assert!(encoded.len() * 2 < text.len(), "{}", &encoded[..400]);
         assert_eq!(decode(&text), None);
@@ -321,8 +332,8 @@ mod tests {
 
     #[test]
     fn short_texts_and_texts_with_every_sign_stay() {
-        assert_eq!(encode("again and again ", &Tokenizer::O200k), None);
-        assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k), None);
+        assert_eq!(encode("again and again ", &Tokenizer::O200k, |_| false), None);
+        assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k, |_| false), None);
     }
 
     #[test]
@@ -339,7 +350,7 @@ mod tests {
         #[test]
         fn any_text_reads_back(words in prop::collection::vec("[a-c~=A ]{1,6}|\n|\n\n|é", 1..60), picks in prop::collection::vec(0_usize..60, 1500)) {
             let text: String = picks.iter().map(|pick| words[pick % words.len()].as_str()).collect();
-            if let Some(encoded) = encode(&text, &Tokenizer::O200k) {
+            if let Some(encoded) = encode(&text, &Tokenizer::O200k, |_| false) {
                 prop_assert_eq!(decode(&encoded), Some(text));
             }
         }

@@ -24,7 +24,7 @@ const LINES: usize = 8;
 const LONG: usize = 80;
 
 /// A run of so many lines shows its first one alone.
-const RUN: usize = 4;
+const RUN: usize = 3;
 
 /// Writes each change once; `None` for a text that is no blame in one piece.
 pub(crate) fn encode(text: &str) -> Option<String> {
@@ -198,16 +198,14 @@ mod tests {
     fn of_a_long_run_the_first_line_stays() {
         let text: String = (1..=100)
             .map(|n| {
-                let who = if n <= 97 { "44ffe6c6d (Ann Lee 2023-04-20" } else { "5bb30271a (Bo      2021-01-01" };
+                let who = if n <= 98 { "44ffe6c6d (Ann Lee 2023-04-20" } else { "5bb30271a (Bo      2021-01-01" };
                 format!("{who} {n:>3}) line {n}\n")
             })
             .collect();
         let original = Original::new(&headroom_core::HandleKey::from_bytes([1; 32]), &text);
         let (short, omissions) = shorten(&original).expect("runs");
         assert!(
-            short.ends_with(
-                "A|line 1\n[-96 lines 2-97]\nB=5bb30271a (Bo      2021-01-01\nB|line 98\n|line 99\n|line 100\n"
-            ),
+            short.ends_with("A|line 1\n[-97 lines 2-98]\nB=5bb30271a (Bo      2021-01-01\nB|line 99\n|line 100\n"),
             "{short}"
         );
         assert_eq!(omissions.len(), 1);

@@ -7,20 +7,20 @@ const COMMITS: usize = 3;
 const FILES: usize = 3;
 
 /// Lines of this many commits make a text a history.
-const HISTORY: usize = 8;
+const HISTORY: usize = 3;
 
 /// Whether a text is `git log`: commits with their ids, whole or in one line.
-pub(super) fn is_history(text: &str) -> bool {
+pub(super) fn is_history(lines: &[&str]) -> bool {
     let starts_with_id = |line: &str| {
         let line = line.trim_start_matches(['*', '|', '\\', '/', ' ']);
         let id = &line[..line.bytes().take_while(u8::is_ascii_hexdigit).count()];
         id.len() >= 7 && id.bytes().any(|byte| byte.is_ascii_digit()) && line[id.len()..].starts_with(' ')
     };
-    text.lines().take(SAMPLE).filter(|line| is_commit(line) || starts_with_id(line)).count() >= HISTORY
+    lines.iter().take(SAMPLE).filter(|line| is_commit(line) || starts_with_id(line)).count() >= HISTORY
 }
 
 /// So many lines are looked at.
-const SAMPLE: usize = 400;
+pub(super) const SAMPLE: usize = 400;
 
 /// Takes the bodies of commit messages, and the long lists of files below them, out of `keep`.
 pub(crate) fn fold_log(lines: &[&str], keep: &mut [bool]) {

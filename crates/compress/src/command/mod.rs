@@ -81,9 +81,9 @@ impl Compressor for CommandCompressor {
             return None;
         }
         let exact = || encode(segment.text, goal).map(Compressed::exact);
-        if goal.original().is_none() && git::is_history(segment.text) {
+        if goal.original().is_none() && git::is_history(&segment.text.lines().take(git::SAMPLE).collect::<Vec<_>>()) {
             let encoded = encode(segment.text, goal);
-            return phrases::over(segment.text, encoded, goal.tokens, decode).map(Compressed::exact);
+            return phrases::over(segment.text, encoded, goal.tokens, decode, |_| false).map(Compressed::exact);
         }
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {
@@ -184,7 +184,7 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
             *keep &= kept || !in_hunk;
         }
     }
-    let is_data = !known && !steps && !bodies.iter().any(|line| git::is_commit(line));
+    let is_data = !known && !steps && !git::is_history(&bodies);
     let names = if is_data { rows::fold(&bodies, &fixed_rows(&bodies, &hunks), &mut keep) } else { Vec::new() };
     noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
@@ -208,7 +208,9 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
 
 /// Lines that are no row of data: hunks, frames and code.
 fn fixed_rows(bodies: &[&str], hunks: &[bool]) -> Vec<bool> {
-    let fixed = |(line, in_hunk): (&&str, &bool)| *in_hunk || matter::is_frame(line) || verbatim::is_code(line);
+    // A title of what stands below it ends like code in Python.
+    let is_code = |line: &str| verbatim::is_code(line) && !line.trim_end().ends_with(':');
+    let fixed = |(line, in_hunk): (&&str, &bool)| *in_hunk || matter::is_frame(line) || is_code(line);
     bodies.iter().zip(hunks).map(fixed).collect()
 }
 

@@ -230,12 +230,18 @@ fn parts(header: &str) -> Option<(&str, &str, &str)> {
     Some((old, new, rest))
 }
 
+/// A hunk header without its counts; `None` for one that is not plain.
+pub(super) fn starts_and_heading(header: &str) -> Option<String> {
+    let (old, new, rest) = parts(header)?;
+    let start = |range: &str| range.split(',').next().unwrap_or_default().to_owned();
+    Some(format!("@@ -{} +{} {rest}", start(old), start(new)))
+}
+
 /// The header without counts if they follow from the lines below it, else as it is. `None` when the result could not be told from
 /// one without counts.
 fn without_counts(header: &str, below: &[&str]) -> Option<String> {
-    let Some((old, new, rest)) = parts(header) else { return Some(header.to_owned()) };
-    let start = |range: &str| range.split(',').next().unwrap_or_default().to_owned();
-    let short = format!("@@ -{} +{} {rest}", start(old), start(new));
+    let Some((old, new, _)) = parts(header) else { return Some(header.to_owned()) };
+    let short = starts_and_heading(header)?;
     if with_counts(&short, below).as_deref() == Some(header) {
         return Some(short);
     }

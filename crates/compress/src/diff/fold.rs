@@ -30,6 +30,22 @@ fn anchor(lines: &[&str], inside: &[bool], keep: &mut [bool]) {
     }
 }
 
+/// Takes the header of every hunk that stands beside a gap, but for a file's first one, into the gap; returns what is to be said behind the
+/// mark instead: both starts and the heading, without the counts, which are of lines that are gone.
+pub(crate) fn join_gaps(lines: &[&str], keep: &mut [bool]) -> Vec<String> {
+    let mut said = vec![String::new(); lines.len()];
+    for at in 1..lines.len().saturating_sub(1) {
+        let first = lines[at - 1].starts_with("+++ ");
+        if keep[at] && !first && (!keep[at - 1] || !keep[at + 1]) && is_hunk_header(lines[at]) {
+            if let Some(short) = super::exact::starts_and_heading(lines[at]) {
+                said[at] = short;
+                keep[at] = false;
+            }
+        }
+    }
+    said
+}
+
 /// Leaves out the hunks of generated files; their headers stay.
 fn fold_generated(lines: &[&str], inside: &[bool], keep: &mut [bool]) {
     let mut at = 0;
@@ -91,6 +107,17 @@ mod tests {
     fn a_hunk_without_a_name_keeps_what_stands_beside_its_changes() {
         let text = ["@@ -1,6 +1,6 @@", " a", " b", "-c", "+d", " e", " f", " g"];
         assert_eq!(keep(&text), [true, false, true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_header_between_gaps_is_said_behind_their_mark() {
+        let text =
+            ["+++ b/x", "@@ -1,3 +1,3 @@ fn x", " a", "-c", "+d", " e", "@@ -9,3 +9,3 @@ fn y", " f", "-g", "+h"];
+        let mut keep = [true, true, false, true, true, false, true, false, true, true];
+        let said = join_gaps(&text, &mut keep);
+        assert_eq!(keep, [true, true, false, true, true, false, false, false, true, true]);
+        assert_eq!(said[6], "@@ -9 +9 @@ fn y");
+        assert!(said.iter().filter(|said| !said.is_empty()).count() == 1);
     }
 
     #[test]

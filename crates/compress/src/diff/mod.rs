@@ -2,7 +2,8 @@
 //!
 //! Exact ([`exact`]): names and counts that say again what other lines say go; the decoder gives the bytes back, so a patch still
 //! applies. Standard ([`fold`]): every changed line stays; context away from changes and lock files are left out. The result is no
-//! patch any more, which its gap marks say.
+//! patch any more, which its gap marks say. The header of a hunk whose neighbours are left out stands behind their mark:
+//! `[-7 lines 105-111] @@ -93 +95 @@ fn x`.
 
 mod edits;
 mod exact;
@@ -51,10 +52,12 @@ impl Compressor for DiffCompressor {
         if keep.iter().all(|kept| *kept) {
             return exact();
         }
-        let (body, omissions) = lines::omit(original, &keep, |line| lines[line]);
+        let said = fold::join_gaps(&bodies, &mut keep);
+        let (body, omissions) = lines::omit_named(original, &keep, |line| lines[line], |line| said[line].as_str());
         let body = encode(&body, Changes::Verbatim).unwrap_or(body);
         let omitting = Compressed::omitting(body, original, omissions);
-        Some(exact().filter(|exact| exact.text.len() <= omitting.text.len()).unwrap_or(omitting))
+        let tokens = |compressed: &Compressed| goal.tokens.count(&compressed.text);
+        Some(exact().filter(|exact| tokens(exact) <= tokens(&omitting)).unwrap_or(omitting))
     }
 }
 

@@ -36,7 +36,7 @@ impl Compressor for HtmlCompressor {
             return None;
         }
         let Some(original) = goal.original() else {
-            return phrases::encode(segment.text, goal.tokens).map(Compressed::exact);
+            return phrases::encode(segment.text, goal.tokens, |_| false).map(Compressed::exact);
         };
         let nodes = tree::parse(segment.text);
         let page = blocks::cut(&nodes);

@@ -9,12 +9,17 @@
 //!   40:    let page = Page::new();
 //! ```
 //!
+//! Hits with lines of context have their own introduction: there a line of context that follows the line above it goes without its number,
+//! `--` and its text. Hits keep theirs.
+//!
 //! Starts are cut only behind `/`, `:`, a blank or a tab, so that names stay whole; names without blanks share a line. Order is kept.
 //! A row that starts with `\` is a line as it is; an empty row is an empty line.
 
 use super::line::{Coordinate, coordinate};
 
 const INTRODUCTION: &str = "[folded: \">x\" starts the lines indented below it, and the parts after \" + \"]\n";
+
+const WITH_CONTEXT: &str = "[folded: \">x\" starts the lines indented below it; \"--x\" is context x, numbered one more than the line above]\n";
 
 /// Nesting beyond this is not folded.
 const DEPTH: usize = 24;
@@ -38,9 +43,9 @@ pub(crate) enum Style {
 
 /// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds (by number, from 0) are written as they are.
 pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn Fn(usize) -> bool) -> Option<String> {
-    let hits = are_hits(lines);
-    let context = hits && lines.contains(&"--");
-    let mut writer = Writer { text: INTRODUCTION.to_owned(), style, folded: false, hits, context };
+    let (hits, context) = (are_hits(lines), have_context(lines));
+    let introduction = if context { WITH_CONTEXT } else { INTRODUCTION };
+    let mut writer = Writer { text: introduction.to_owned(), style, folded: false, hits, context, above: None };
     let rows: Vec<Row<'_>> =
         lines.iter().enumerate().map(|(at, line)| Row { line, through: is_through(line) || plain(at) }).collect();
     writer.range(&rows, 0, 0);
@@ -52,7 +57,11 @@ pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
 pub(crate) fn decode(encoded: &str) -> Option<String> {
-    let rows = encoded.strip_prefix(INTRODUCTION)?;
+    let (rows, context) = match encoded.strip_prefix(WITH_CONTEXT) {
+        Some(rows) => (rows, true),
+        None => (encoded.strip_prefix(INTRODUCTION)?, false),
+    };
+    let mut above = None;
     let mut lines: Vec<String> = Vec::new();
     let mut starts: Vec<&str> = Vec::new();
     for row in rows.split('\n') {
@@ -75,6 +84,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
                 let (start, parts) =
                     heading.split_once(PARTS).map_or((heading, None), |(start, parts)| (start, Some(parts)));
                 starts.push(start);
+                above = None;
                 parts
             }
             None => rest.strip_prefix(&PARTS[1..]),
@@ -82,10 +92,32 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
         match parts {
             Some(parts) => lines.extend(parts.split(' ').map(|part| starts.concat() + part)),
             None if rest.starts_with('>') => {}
-            None => lines.push(starts.concat() + rest),
+            None => match rest.strip_prefix(FOLLOWING).filter(|_| context && depth > 0) {
+                Some(text) => {
+                    let number = above? + 1;
+                    lines.push(format!("{}-{number}-{text}", starts.concat()));
+                    above = Some(number);
+                }
+                None => {
+                    above = number_of(rest).map(|(number, _)| number).or(above);
+                    lines.push(starts.concat() + rest);
+                }
+            },
         }
     }
     Some(lines.join("\n"))
+}
+
+/// Stands for the number of a line of context that follows the line above it, and both its signs.
+const FOLLOWING: &str = "--";
+
+/// The number and the text of a row `:12:text` or `-12-text`.
+fn number_of(row: &str) -> Option<(usize, &str)> {
+    let sign = row.chars().next().filter(|sign| matches!(sign, ':' | '-'))?;
+    let (digits, text) = row[1..].split_once(sign)?;
+    let number: usize = digits.parse().ok()?;
+    // A number that is spelled otherwise, or has no next one, is none of `grep`'s.
+    (number.to_string() == digits && number < usize::MAX).then_some((number, text))
 }
 
 /// Stands before parts that share a row.
@@ -107,6 +139,8 @@ struct Writer {
     hits: bool,
     /// Hits come with lines of context, whose sign differs: a file is a start without its sign.
     context: bool,
+    /// The number of the line above, in the same file.
+    above: Option<usize>,
 }
 
 impl Writer {
@@ -144,6 +178,7 @@ impl Writer {
             self.text.push_str(&line[from..to]);
             self.text.push('\n');
             self.folded = true;
+            self.above = None;
             self.range(&rows[at..at + run], to, depth + 1);
             at += run;
         }
@@ -214,11 +249,21 @@ impl Writer {
     }
 
     fn line(&mut self, Row { line, through }: Row<'_>, from: usize, depth: usize) {
-        let rest = line.get(from..).filter(|rest| is_entry(rest) && !through);
+        let nested = self.context && depth > 0;
+        let rest =
+            line.get(from..).filter(|rest| is_entry(rest) && !through && !(nested && rest.starts_with(FOLLOWING)));
         match rest {
             Some(rest) => {
                 self.indent(depth);
-                self.text.push_str(rest);
+                let numbered = number_of(rest);
+                match numbered.zip(self.above) {
+                    Some(((number, text), above)) if nested && number == above + 1 && rest.starts_with('-') => {
+                        self.text.push_str(FOLLOWING);
+                        self.text.push_str(text);
+                    }
+                    _ => self.text.push_str(rest),
+                }
+                self.above = numbered.map(|(number, _)| number).or(self.above);
             }
             None if line.is_empty() => {}
             None => {
@@ -246,6 +291,25 @@ pub(crate) fn are_hits(lines: &[&str]) -> bool {
     let is_hit = |line: &&&str| coordinate(line).is_some();
     let first = || lines.iter().filter(|line| !is_through(line)).take(20);
     first().filter(is_hit).count() * 2 > first().count()
+}
+
+/// Whether the hits come with lines of context.
+pub(crate) fn have_context(lines: &[&str]) -> bool {
+    lines.contains(&"--") && are_hits(lines)
+}
+
+/// Whether a row, folded or not, is a hit: `:12:text`, `12:text`, `file:12:text`.
+pub(crate) fn is_hit_row(row: &str) -> bool {
+    let row = row.trim_start_matches(' ');
+    number_of(row).is_some_and(|_| row.starts_with(':'))
+        || coordinate(row).is_some_and(|found| {
+            matches!(found, Coordinate::Full { sign: ':', .. } | Coordinate::Bare { sign: ':', .. })
+        })
+}
+
+/// Whether a row is a hit or names a file.
+pub(crate) fn is_hit_or_file(row: &str) -> bool {
+    row.trim_start_matches(' ').starts_with('>') || is_hit_row(row)
 }
 
 /// A line that belongs wherever it stands.
@@ -325,7 +389,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         let encoded = encode(&lines, true, style, &|_| false).expect("an encoding");
         assert_eq!(decode(&encoded).as_deref(), Some(text));
-        assert_eq!(encoded.strip_prefix(INTRODUCTION), Some(expected));
+        assert_eq!(encoded.split_once('\n').map(|(_, rows)| rows), Some(expected));
     }
 
     #[test]
@@ -352,7 +416,7 @@ mod tests {
         check(
             Style::Flat,
             "src/model/user.rs-11-before\nsrc/model/user.rs:12:the hit\n--\nsrc/model/user.rs:40:another\nsrc/model/user.rs-41-  after\n",
-            ">src/model/user.rs\n -11-before\n :12:the hit\n\\--\n :40:another\n -41-  after\n",
+            ">src/model/user.rs\n -11-before\n :12:the hit\n\\--\n :40:another\n --  after\n",
         );
     }
 

@@ -33,10 +33,14 @@ impl Compressor for SearchCompressor {
         }
         let text = segment.text;
         let exact = shortest(text, goal, &|_| false);
-        // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases.
-        let hits = || fold::are_hits(&text.split('\n').collect::<Vec<_>>());
-        let exact =
-            if goal.original().is_none() || hits() { phrases::over(text, exact, goal.tokens, decode) } else { exact };
+        // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases. Hits stay whole.
+        let exact = if fold::have_context(&text.split('\n').collect::<Vec<_>>()) {
+            phrases::over(text, exact, goal.tokens, decode, fold::is_hit_or_file)
+        } else if goal.original().is_none() {
+            phrases::over(text, exact, goal.tokens, decode, fold::is_hit_row)
+        } else {
+            exact
+        };
         let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
         let asked = segment.hints.command.is_some_and(long::asks_for_times);
         let Some(short) = long::shorten(segment.text).filter(|_| !asked) else { return exact.map(Compressed::exact) };
