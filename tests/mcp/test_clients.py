@@ -102,7 +102,8 @@ class Tools(unittest.TestCase):
 
     def test_over_stdio(self):
         async def run():
-            server = StdioServerParameters(command=HEADROOM, args=["mcp"], env=self.env, cwd=self.tree)
+            env = {**self.env, "HEADROOM_LOG": "warn"}
+            server = StdioServerParameters(command=HEADROOM, args=["mcp"], env=env, cwd=self.tree)
             async with Client(server) as client:
                 await self.every_tool(client)
 

@@ -8,6 +8,7 @@
 //! - A call of ours is held and hidden. If the response called nothing else, its continuation is fetched and spliced into
 //!   the same client response: one start, consecutive indices, one end. If it called the client's tools too, the client gets
 //!   those, and our call is answered inside its next request.
+//! - A mark of ours in a call of the client's tools never goes out: see [`crate::guard`].
 //! - The usage that the client is told: output is the sum over all responses; input is that of the last response, the one whose
 //!   size matters for the client's own context limit. What is billed is [`Turn::usage`], the sum of everything.
 

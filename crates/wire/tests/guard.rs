@@ -116,7 +116,7 @@ fn streamed(dialect: Dialect, calls: &[Called<'_>], size: usize) -> String {
             events.push(json!({"type": "message_stop"}));
         }
         Dialect::OpenAiChat => {
-            events.push(json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+            events.push(json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}));
         }
         Dialect::OpenAiResponses => events.push(
             json!({"type": "response.completed", "response": {"id": "r", "status": "completed", "output": output}}),
@@ -241,7 +241,7 @@ fn heard(dialect: Dialect, stream: &str) -> Vec<String> {
                 match kind {
                     kind if kind.ends_with(".delta") => add(at, event["delta"].as_str().unwrap(), false),
                     kind if kind.ends_with("arguments.done") || kind.ends_with("input.done") => {
-                        add(at, &said(&event).unwrap(), true)
+                        add(at, &said(&event).unwrap(), true);
                     }
                     "response.output_item.done" => add(at, &said(&event["item"]).unwrap(), true),
                     "response.completed" => {

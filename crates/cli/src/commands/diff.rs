@@ -59,13 +59,10 @@ fn print(receipt: &Receipt, shown: &[Shown<'_>]) -> Result<(), CliError> {
         out::line("no text was changed")?;
     }
     for Shown { slot, tool, reason, parts, .. } in shown {
+        let heading = format!("--- text {slot} {tool}");
         match parts {
-            None => {
-                out::line(&format!("--- text {slot} {tool}\n(what was sent of it is not recorded, or not any more)"))?
-            }
-            Some(parts) if parts.is_empty() => {
-                out::line(&format!("--- text {slot} {tool}\n(sent as it came: {reason})"))?
-            }
+            None => out::line(&format!("{heading}\n(what was sent of it is not recorded, or not any more)"))?,
+            Some(parts) if parts.is_empty() => out::line(&format!("{heading}\n(sent as it came: {reason})"))?,
             Some(parts) => {
                 for part in parts {
                     out::data(shown_part(*slot, tool, part).as_bytes())?;

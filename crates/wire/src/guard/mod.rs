@@ -15,6 +15,7 @@ mod marks;
 mod restore;
 mod spoil;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -420,7 +421,7 @@ impl Call {
     /// Decides what becomes of the arguments of a complete call.
     fn settle(&mut self, sources: &Sources, known: &[(Handle, &Original)]) {
         let State::Complete(mark) = &self.state else { return };
-        let written = restore::Written { sources, known, tool: &self.name };
+        let written = restore::Written { sources, known, tool: &self.name, ours: RefCell::default() };
         self.state = State::Settled(match written.arguments(&self.text, self.form) {
             restore::Outcome::Data => None,
             restore::Outcome::Restored(text) if text.starts_with(&self.text[..self.passed]) => Some(text),

@@ -4,6 +4,8 @@
 //! lines, and stands between the lines of one original that its neighbours are. A command line, a patch, a line that
 //! also says something else, a reference, a gap whose neighbours were changed: none of these is guessed at.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use headroom_core::Handle;
@@ -55,6 +57,8 @@ pub(super) struct Written<'a> {
     pub(super) sources: &'a Sources,
     pub(super) known: &'a [(Handle, &'a Original)],
     pub(super) tool: &'a str,
+    /// Which marks are ours, as far as that has been found out: it takes a look through the whole request.
+    pub(super) ours: RefCell<BTreeMap<String, bool>>,
 }
 
 /// New text for a range.
@@ -115,9 +119,14 @@ impl Written<'_> {
 
     /// Whether a mark is ours, now that the store has been asked.
     fn is_ours(&self, mark: &str) -> bool {
+        if let Some(ours) = self.ours.borrow().get(mark) {
+            return *ours;
+        }
         let owned = |handle: &Handle| self.original(*handle) != Some(&Original::Unknown);
         let unnamed = || named(mark).is_none() && self.sources.is_added(mark);
-        self.sources.handles_of(mark).iter().any(owned) || unnamed()
+        let ours = self.sources.handles_of(mark).iter().any(owned) || unnamed();
+        self.ours.borrow_mut().insert(mark.to_owned(), ours);
+        ours
     }
 
     fn original(&self, handle: Handle) -> Option<&Original> {
@@ -341,7 +350,8 @@ mod tests {
     fn outcome(tool: &str, arguments: &Value, sent: &str, known: &[(Handle, &Original)]) -> Outcome {
         let sent = json!({"messages": [{"role": "user", "content": sent}]}).to_string();
         let sources = Sources::of(&"{}".into(), &sent.into()).unwrap();
-        Written { sources: &sources, known, tool }.arguments(&arguments.to_string(), Form::Text)
+        Written { sources: &sources, known, tool, ours: RefCell::default() }
+            .arguments(&arguments.to_string(), Form::Text)
     }
 
     fn content(outcome: &Outcome) -> Option<String> {
