@@ -477,8 +477,6 @@ async fn a_changed_request_that_is_refused_is_sent_as_it_came() {
                     false => events("resp_1", &[words("Fine.")]),
                 };
                 say(&mut socket, events).await;
-                    false => say(&mut socket, events("resp_1", &[words("Fine.")])).await,
-                }
             }
         }
     })
