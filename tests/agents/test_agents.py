@@ -82,6 +82,7 @@ class Agents(unittest.TestCase):
         arguments = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", ASK]
         address = ["-c", f'openai_base_url="{self.provider.base}/v1"']
         self.check("codex", arguments, environment, direct=address)
+        self.assertEqual(self.provider.websockets, 2, "over a WebSocket, directly and through the proxy")
 
     def test_gemini(self):
         self.put(".gemini/settings.json", '{"security":{"auth":{"selectedType":"gemini-api-key"}}}')

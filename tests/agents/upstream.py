@@ -1,11 +1,14 @@
 """A provider that speaks Anthropic Messages, OpenAI Responses and Chat Completions, and Gemini.
 
-It asks for one shell command, if the request offers a tool that runs one and holds no result yet, and says one sentence
-otherwise. Every body that arrives is kept.
+Responses are also spoken over a WebSocket, as Codex prefers it. It asks for one shell command, if the request offers a tool
+that runs one and holds no result yet, and says one sentence otherwise. Every body that arrives is kept.
 """
 
+import base64
 import gzip
+import hashlib
 import json
+import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -27,6 +30,7 @@ class Provider:
     def __init__(self, lines):
         self.command = command(lines)
         self.bodies = []
+        self.websockets = 0
         provider = self
 
         class Handler(_Handler):
@@ -58,7 +62,58 @@ class _Handler(BaseHTTPRequestHandler):
         self._send("text/plain", b"")
 
     def do_GET(self):
+        if self.headers.get("upgrade", "").lower() == "websocket" and self.path.split("?")[0].endswith("/responses"):
+            return self._converse()
         self._json({"data": [], "models": []})
+
+    def _converse(self):
+        """Answers one `response.create` after the other, in the data of the events that a stream would have."""
+        key = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        head = f"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        self.wfile.write(head.encode())
+        self.close_connection = True
+        self.provider.websockets += 1
+        while text := self._message():
+            body = json.loads(text)
+            if body.get("type") != "response.create":
+                continue
+            if body.get("generate") is False:
+                # Only to be prepared for.
+                response = {"id": "resp_warm", "output": [], "usage": {"input_tokens": 1, "output_tokens": 0, "total_tokens": 1}}
+                self._tell(1, json.dumps({"type": "response.completed", "response": response}))
+                continue
+            self.provider.bodies.append(body)
+            for event in responses(body, self.provider.command)[1]:
+                for line in event.splitlines():
+                    if line.startswith("data: "):
+                        self._tell(1, line.removeprefix("data: "))
+
+    def _message(self):
+        """The next text, put together; nothing when the client leaves."""
+        text = b""
+        while len(head := self.rfile.read(2)) == 2:
+            last, kind, size = head[0] >> 7, head[0] & 15, head[1] & 127
+            if size > 125:
+                size = struct.unpack(">H", self.rfile.read(2))[0] if size == 126 else struct.unpack(">Q", self.rfile.read(8))[0]
+            mask = int.from_bytes(self.rfile.read(4) * (size // 4 + 1), "big") >> (8 * (4 - size % 4))
+            data = (int.from_bytes(self.rfile.read(size), "big") ^ mask).to_bytes(size, "big")
+            if kind == 8:
+                return None
+            if kind == 9:
+                self._tell(10, data)
+            elif kind < 8:
+                text += data
+                if last:
+                    return text
+        return None
+
+    def _tell(self, kind, data):
+        data = data.encode() if isinstance(data, str) else data
+        size = len(data)
+        length = bytes([size]) if size < 126 else b"\x7e" + struct.pack(">H", size) if size < 1 << 16 else b"\x7f" + struct.pack(">Q", size)
+        self.wfile.write(bytes([128 | kind]) + length + data)
+        self.wfile.flush()
 
     def do_POST(self):
         raw = self._read()

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use headroom::{Observed, Outbound, Policy, Receipt};
 use headroom_wire::{Dialect, Limits, Request, Turn, parse, parse_at};
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, UPGRADE};
 use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -145,11 +145,19 @@ enum AtOnce {
 }
 
 fn at_once(app: &App, dialect: Dialect, head: &Parts, raw: &Bytes) -> AtOnce {
-    let request = parse_at(dialect, head.uri.path(), raw.clone());
+    let Some(request) = read(dialect, head.uri.path(), &head.headers, raw.clone()) else {
+        return AtOnce::Ready(Box::new(as_it_came(app, dialect, raw, Unread::NotUnderstood)));
+    };
     match app.engine.prepare_from_memory(&app.config.scope, &request, &policy(app, &head.headers)) {
         Some(outbound) => AtOnce::Ready(Box::new(prepared(request, outbound, raw))),
         None => AtOnce::NotInMemory(request),
     }
+}
+
+/// Reads a request. `None` for an event of a connection that comes as a body: nobody keeps its response.
+fn read(dialect: Dialect, path: &str, headers: &HeaderMap, body: Bytes) -> Option<Request> {
+    let request = parse_at(dialect, path, body);
+    (!request.is_connected() || headers.contains_key(UPGRADE)).then_some(request)
 }
 
 /// The policy for a request with these headers.
@@ -196,7 +204,10 @@ impl Job {
                         Metrics::count(&app.metrics.unread);
                         return Ok(as_it_came(&app, self.dialect, &self.raw, Unread::NoRoom));
                     }
-                    parse_at(self.dialect, &self.path, plain)
+                    match read(self.dialect, &self.path, &self.headers, plain) {
+                        Some(request) => request,
+                        None => return Ok(as_it_came(&app, self.dialect, &self.raw, Unread::NotUnderstood)),
+                    }
                 }
             },
         };

@@ -197,7 +197,8 @@ async fn no_request_fails_whatever_else_does() {
     running.shutdown().await;
     let (panics, late) = (PANICS.load(Ordering::Relaxed), LATE.load(Ordering::Relaxed));
     println!(
-        "{requests} requests in {took:.1?}: {failed} failed; {panics} panics, {late} late, store locked {locks} times; {counted}"
+        "{requests} requests in {took:.1?}: {failed} failed; {panics} panics, {late} late, store locked {locks} times; {}",
+        counted["store"]
     );
     assert_eq!(failed, 0);
     assert!(counted["store"]["originals"].as_u64() > Some(0), "texts were left out in between");
@@ -258,5 +259,7 @@ async fn memory_and_disk_stay_flat_and_idling_costs_nothing() {
     );
     assert!(last * 10 <= second * 11, "memory grows: {first}, {second}, {last} KiB");
     assert!(hundredths <= 6, "{hundredths} hundredths of a second of work while nothing was asked");
-    assert!(disk <= 8 * budget, "{disk} bytes on disk");
+    // The budget is that of originals; renderings and receipts of conversations that may go on are kept beside it.
+    let beside = sent * (64 << 10);
+    assert!(disk <= 2 * budget + beside, "{disk} bytes on disk after {sent} large requests");
 }

@@ -111,7 +111,7 @@ fn breakpoints(body: &Value) -> Vec<String> {
                 }
             }
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(at, item)| walk(item, &format!("{path}/{at}"), found))
+                items.iter().enumerate().for_each(|(at, item)| walk(item, &format!("{path}/{at}"), found));
             }
             _ => {}
         }

@@ -195,3 +195,13 @@ async fn a_bypass_passes_byte_for_byte() {
     pair.send("POST", "/v1/responses", &[("x-headroom-bypass", "1")], body.as_bytes()).await;
     assert_eq!(pair.last_sent(), body);
 }
+
+/// What only a connection keeps is no body: it passes as it came.
+#[tokio::test]
+async fn an_event_that_comes_as_a_body_is_not_read() {
+    let pair = pair(vec![Reply::json(200, response("resp_1", &[words("x")]).to_string())]).await;
+    let body = request(&json!(opening(&rows(400))), &json!({"type": "response.create", "store": false}));
+    pair.post("/v1/responses", &body).await;
+    assert_eq!(pair.last_sent(), body);
+    assert_eq!(pair.receipts(1).await[0].unread, "not-understood");
+}

@@ -1,4 +1,4 @@
-//! T115: what a figure counts is what its name says.
+//! What a figure counts is what its name says.
 
 use headroom::Tokenizer;
 use headroom_testkit::http::Reply;
@@ -62,6 +62,7 @@ fn says_its_unit(path: &[String]) -> bool {
         || path.last().is_some_and(|name| COUNTS.contains(&name.as_str()))
 }
 
+/// T115
 #[tokio::test]
 async fn every_figure_says_what_it_counts_and_counts_that() {
     let usage = r#"{"id":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":11,"cache_read_input_tokens":13,"cache_creation_input_tokens":17,"output_tokens":19}}"#;

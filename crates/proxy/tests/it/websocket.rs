@@ -506,13 +506,11 @@ async fn a_changed_request_that_is_refused_is_sent_as_it_came() {
             while let Some(Ok(Message::Text(text))) = socket.next().await {
                 let refused = text.contains("hr_");
                 asked.lock().unwrap().push(text.to_string());
-                match refused {
-                    true => {
-                        say(&mut socket, vec![json!({"type": "error", "status": 400, "error": {"message": "no"}})])
-                            .await
-                    }
-                    false => say(&mut socket, events("resp_1", &[words("Fine.")])).await,
-                }
+                let events = match refused {
+                    true => vec![json!({"type": "error", "status": 400, "error": {"message": "no"}})],
+                    false => events("resp_1", &[words("Fine.")]),
+                };
+                say(&mut socket, events).await;
             }
         }
     })
