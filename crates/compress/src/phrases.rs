@@ -10,6 +10,7 @@
 //! Exact, and for any text; readable where whole tags, paths and lines of code repeat, so it is used on large texts only. Pairs of lexemes that
 //! follow each other most often are joined, round by round (Larsson and Moffat's Re-Pair, but all pairs of a round at once and a fixed number of
 //! rounds, which keeps it linear); what was joined and pays for its definition becomes a phrase. Phrases consist of whole words of one line.
+//! What a reader would quote is left out of them: hits of a search, the words of a page.
 
 use std::collections::HashMap;
 
@@ -49,8 +50,17 @@ const SHARE: usize = 8;
 /// One-letter names, and two-letter names.
 const NAMES: usize = 26 + 26 * 26;
 
-/// Writes the text with its phrases in front; `None` when that saves too little. Lines for which `plain` holds are written as they are.
-pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: fn(&str) -> bool) -> Option<String> {
+/// How many bytes of a text stand in no phrase from this place on, which is where a lexeme starts; 0 for none.
+pub(crate) type Plain = fn(&str, usize) -> usize;
+
+/// The line that starts at a place, if one does.
+pub(crate) fn line_at(text: &str, at: usize) -> Option<&str> {
+    let starts = at == 0 || text.as_bytes()[at - 1] == b'\n';
+    starts.then(|| &text[at..at + memchr::memchr(b'\n', &text.as_bytes()[at..]).unwrap_or(text.len() - at)])
+}
+
+/// Writes the text with its phrases in front; `None` when that saves too little. What is `plain` is written as it is.
+pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: Plain) -> Option<String> {
     if !BYTES.contains(&text.len()) {
         return None;
     }
@@ -76,7 +86,7 @@ pub(crate) fn over(
     encoded: Option<String>,
     tokens: &dyn CountTokens,
     decode: fn(&str) -> Option<String>,
-    plain: fn(&str) -> bool,
+    plain: Plain,
 ) -> Option<String> {
     // A text that looks encoded would be decoded when its phrases have been put back.
     if encoded.is_none() && decode(text).is_some() {
@@ -133,11 +143,11 @@ struct Symbol {
     parts: Option<(u32, u32)>,
 }
 
-/// The symbol of line ends and plain lines, which are part of no phrase.
+/// The symbol of line ends and of what is plain, which are part of no phrase.
 const LINE_END: u32 = 0;
 
 impl<'t> Joined<'t> {
-    fn of(text: &'t str, plain: fn(&str) -> bool) -> Self {
+    fn of(text: &'t str, plain: Plain) -> Self {
         let mut symbols = vec![Symbol { start: 0, end: 0, parts: None }];
         let mut known: HashedMap<u32> = HashedMap::default();
         known.insert(lex::hash(b"\n"), LINE_END);
@@ -146,13 +156,9 @@ impl<'t> Joined<'t> {
         let mut at = 0;
         while at < bytes.len() {
             let start = at;
-            if (at == 0 || bytes[at - 1] == b'\n')
-                && let line = text[at..].split('\n').next().unwrap_or_default()
-                && !line.is_empty()
-                && plain(line)
-            {
-                // A symbol of its own, that is part of no phrase either.
-                at += line.len();
+            let whole = plain(text, at);
+            if whole > 0 {
+                at += whole;
                 sequence.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
                 continue;
             }
@@ -324,7 +330,7 @@ mod tests {
                 format!("<tr><td class=\"right numeric\">{at}</td><td class=\"right numeric\">é{}</td></tr>\n", at * 7)
             })
             .collect();
-        let encoded = encode(&text, &Tokenizer::O200k, |_| false).expect("phrases");
+        let encoded = encode(&text, &Tokenizer::O200k, |_, _| 0).expect("phrases");
         assert_eq!(decode(&encoded).as_deref(), Some(text.as_str()));
         assert!(encoded.len() * 2 < text.len(), "{}", &encoded[..400]);
         assert_eq!(decode(&text), None);
@@ -332,8 +338,8 @@ mod tests {
 
     #[test]
     fn short_texts_and_texts_with_every_sign_stay() {
-        assert_eq!(encode("again and again ", &Tokenizer::O200k, |_| false), None);
-        assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k, |_| false), None);
+        assert_eq!(encode("again and again ", &Tokenizer::O200k, |_, _| 0), None);
+        assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k, |_, _| 0), None);
     }
 
     #[test]
@@ -350,7 +356,7 @@ mod tests {
         #[test]
         fn any_text_reads_back(words in prop::collection::vec("[a-c~=A ]{1,6}|\n|\n\n|é", 1..60), picks in prop::collection::vec(0_usize..60, 1500)) {
             let text: String = picks.iter().map(|pick| words[pick % words.len()].as_str()).collect();
-            if let Some(encoded) = encode(&text, &Tokenizer::O200k, |_| false) {
+            if let Some(encoded) = encode(&text, &Tokenizer::O200k, |_, _| 0) {
                 prop_assert_eq!(decode(&encoded), Some(text));
             }
         }

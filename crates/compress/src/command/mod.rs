@@ -83,7 +83,7 @@ impl Compressor for CommandCompressor {
         let exact = || encode(segment.text, goal).map(Compressed::exact);
         if goal.original().is_none() && git::is_history(&segment.text.lines().take(git::SAMPLE).collect::<Vec<_>>()) {
             let encoded = encode(segment.text, goal);
-            return phrases::over(segment.text, encoded, goal.tokens, decode, |_| false).map(Compressed::exact);
+            return phrases::over(segment.text, encoded, goal.tokens, decode, |_, _| 0).map(Compressed::exact);
         }
         let Some(omitting) = omit(segment, goal) else { return exact() };
         if omitting.text.len() * CLEARLY < segment.text.len() {

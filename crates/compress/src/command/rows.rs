@@ -10,6 +10,7 @@
 //!
 //! Only for output that no filter knows: there, lines that are alike may be the failures of a test or the findings of a linter.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::matter::{is_quoted, matters};
@@ -135,7 +136,8 @@ fn fold_records<'t>(lines: &[&'t str], guarded: &[bool], keep: &mut [bool], name
     if bytes < BYTES || !have_keys_in_common(&records) {
         return false;
     }
-    let Some(shown) = json::chosen_records(&records) else { return false };
+    let columns: Vec<_> = records.iter().map(|record| columns(record)).collect();
+    let Some(shown) = json::chosen_records(&columns) else { return false };
     // What every other record says too is no trouble of this one: `selftest: passed`.
     let mut said: HashMap<&str, usize> = HashMap::new();
     for line in &lines[heads[0]..] {
@@ -155,6 +157,17 @@ fn fold_records<'t>(lines: &[&'t str], guarded: &[bool], keep: &mut [bool], name
         .collect();
     leave_out(lines, &units, keep, names);
     true
+}
+
+/// The fields of a record, each under a key of its own: `stat` says `Access` twice and means two things.
+fn columns<'t>(record: &[(&'t str, &'t str)]) -> Vec<(Cow<'t, str>, &'t str)> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut unique = |key: &'t str| {
+        let count = seen.entry(key).or_default();
+        *count += 1;
+        if *count == 1 { Cow::Borrowed(key) } else { Cow::Owned(format!("{key}#{count}")) }
+    };
+    record.iter().map(|(key, value)| (unique(key), *value)).collect()
 }
 
 /// The lines that start records: those of the first key that comes again and again, always some lines apart.

@@ -194,6 +194,9 @@ impl<'a> Origin<'a> {
             ["cat", "bat", "head", "tail", "sed", "nl", "less", "more", "open", "view", "type", "Get-Content"]
                 .contains(&program)
         });
+        // What the kernel says there is no file that anybody edits.
+        let of_kernel = words.iter().any(|word| word.starts_with("/proc/") || word.starts_with("/sys/"));
+        let shows_file = shows_file && !of_kernel;
         let of_name = |name: &str| Language::of_extension(name.rsplit_once('.')?.1.trim_matches(['"', '\'']));
         let named = words.iter().skip(1).rev().find_map(|word| of_name(word)).filter(|_| shows_file);
         Self {

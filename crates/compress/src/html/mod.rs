@@ -5,7 +5,7 @@
 //! place where visible text was left out is marked with the bytes of the source. Scripts, styles and tags are layout; with
 //! no article to be found (an index, a forum), every visible text stays.
 //!
-//! Exact: tags and attributes that come again are written once ([`phrases`]).
+//! Exact: tags and attributes that come again are written once ([`phrases`]); words stay as they are.
 
 mod blocks;
 mod choose;
@@ -18,6 +18,15 @@ use crate::phrases;
 
 /// Pages with less visible text than this are shells that a script fills: their scripts are what there is to read.
 const MIN_TEXT_BYTES: usize = 200;
+
+/// The words of the page that start at a place, up to the next tag: they stay as they are.
+fn words_at(page: &str, at: usize) -> usize {
+    if at == 0 || page.as_bytes()[at - 1] != b'>' {
+        return 0;
+    }
+    let length = memchr::memchr(b'<', &page.as_bytes()[at..]).unwrap_or(page.len() - at);
+    if page[at..at + length].trim().is_empty() { 0 } else { length }
+}
 
 /// The compressor of web pages.
 pub(crate) struct HtmlCompressor;
@@ -36,7 +45,7 @@ impl Compressor for HtmlCompressor {
             return None;
         }
         let Some(original) = goal.original() else {
-            return phrases::encode(segment.text, goal.tokens, |_| false).map(Compressed::exact);
+            return phrases::encode(segment.text, goal.tokens, words_at).map(Compressed::exact);
         };
         let nodes = tree::parse(segment.text);
         let page = blocks::cut(&nodes);

@@ -75,10 +75,10 @@ pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
 const REMARKABLE: usize = 4;
 
 /// Which of many records, given by their keys and values, are worth showing; `None` if all are.
-pub(crate) fn chosen_records(records: &[Vec<(&str, &str)>]) -> Option<Vec<bool>> {
+pub(crate) fn chosen_records(records: &[Vec<(Cow<'_, str>, &str)>]) -> Option<Vec<bool>> {
     let mut objects = Vec::with_capacity(records.len());
     for pairs in records {
-        let pairs = pairs.iter().map(|(key, cell)| (Cow::Borrowed(*key), node_of_cell(cell))).collect();
+        let pairs = pairs.iter().map(|(key, cell)| (Cow::Borrowed(key.as_ref()), node_of_cell(cell))).collect();
         objects.push(Node::new(Value::Object(pairs)));
     }
     select::chosen(&objects, REMARKABLE)

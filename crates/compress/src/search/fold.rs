@@ -9,7 +9,7 @@
 //!   40:    let page = Page::new();
 //! ```
 //!
-//! Hits with lines of context have their own introduction: there a line of context that follows the line above it goes without its number,
+//! Many hits with lines of context have their own introduction: there a line of context that follows the line above it goes without its number,
 //! `--` and its text. Hits keep theirs.
 //!
 //! Starts are cut only behind `/`, `:`, a blank or a tab, so that names stay whole; names without blanks share a line. Order is kept.
@@ -20,6 +20,9 @@ use super::line::{Coordinate, coordinate};
 const INTRODUCTION: &str = "[folded: \">x\" starts the lines indented below it, and the parts after \" + \"]\n";
 
 const WITH_CONTEXT: &str = "[folded: \">x\" starts the lines indented below it; \"--x\" is context x, numbered one more than the line above]\n";
+
+/// In results of fewer lines every line keeps its number.
+const LONG: usize = 200;
 
 /// Nesting beyond this is not folded.
 const DEPTH: usize = 24;
@@ -44,8 +47,10 @@ pub(crate) enum Style {
 /// Folds lines (without line ends); `None` when no lines start alike. Lines for which `plain` holds (by number, from 0) are written as they are.
 pub(crate) fn encode(lines: &[&str], terminated: bool, style: Style, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let (hits, context) = (are_hits(lines), have_context(lines));
-    let introduction = if context { WITH_CONTEXT } else { INTRODUCTION };
-    let mut writer = Writer { text: introduction.to_owned(), style, folded: false, hits, context, above: None };
+    let counted = context && lines.len() >= LONG;
+    let introduction = if counted { WITH_CONTEXT } else { INTRODUCTION };
+    let mut writer =
+        Writer { text: introduction.to_owned(), style, folded: false, hits, context, counted, above: None };
     let rows: Vec<Row<'_>> =
         lines.iter().enumerate().map(|(at, line)| Row { line, through: is_through(line) || plain(at) }).collect();
     writer.range(&rows, 0, 0);
@@ -139,6 +144,8 @@ struct Writer {
     hits: bool,
     /// Hits come with lines of context, whose sign differs: a file is a start without its sign.
     context: bool,
+    /// Lines of context that follow the line above them go without their number.
+    counted: bool,
     /// The number of the line above, in the same file.
     above: Option<usize>,
 }
@@ -249,7 +256,7 @@ impl Writer {
     }
 
     fn line(&mut self, Row { line, through }: Row<'_>, from: usize, depth: usize) {
-        let nested = self.context && depth > 0;
+        let nested = self.counted && depth > 0;
         let rest =
             line.get(from..).filter(|rest| is_entry(rest) && !through && !(nested && rest.starts_with(FOLLOWING)));
         match rest {
@@ -416,8 +423,28 @@ mod tests {
         check(
             Style::Flat,
             "src/model/user.rs-11-before\nsrc/model/user.rs:12:the hit\n--\nsrc/model/user.rs:40:another\nsrc/model/user.rs-41-  after\n",
-            ">src/model/user.rs\n -11-before\n :12:the hit\n\\--\n :40:another\n --  after\n",
+            ">src/model/user.rs\n -11-before\n :12:the hit\n\\--\n :40:another\n -41-  after\n",
         );
+    }
+
+    #[test]
+    fn in_long_results_context_counts_on_from_its_hit() {
+        let text: String = (0..60)
+            .map(|at| {
+                let path = format!("src/model/user{}.rs", at / 10);
+                let line = at * 9 + 1;
+                format!(
+                    "{path}-{line}-before\n{path}:{}:the hit\n{path}-{}-after\n{path}-{}---x\n--\n",
+                    line + 1,
+                    line + 2,
+                    line + 5
+                )
+            })
+            .collect();
+        let lines: Vec<&str> = text.lines().collect();
+        let encoded = encode(&lines, true, Style::Flat, &|_| false).expect("an encoding");
+        assert_eq!(decode(&encoded).as_deref(), Some(text.as_str()));
+        assert!(encoded.contains("  -1-before\n  :2:the hit\n  --after\n  -6---x\n\\--\n"), "{encoded}");
     }
 
     #[test]

@@ -35,9 +35,9 @@ impl Compressor for SearchCompressor {
         let exact = shortest(text, goal, &|_| false);
         // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases. Hits stay whole.
         let exact = if fold::have_context(&text.split('\n').collect::<Vec<_>>()) {
-            phrases::over(text, exact, goal.tokens, decode, fold::is_hit_or_file)
+            phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_or_file))
         } else if goal.original().is_none() {
-            phrases::over(text, exact, goal.tokens, decode, fold::is_hit_row)
+            phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_row))
         } else {
             exact
         };
@@ -51,6 +51,11 @@ impl Compressor for SearchCompressor {
         }
         Some(omitting)
     }
+}
+
+/// The length of the line that starts at a place, if it is to stay whole.
+fn whole(text: &str, at: usize, stays: fn(&str) -> bool) -> usize {
+    phrases::line_at(text, at).filter(|line| stays(line)).map_or(0, str::len)
 }
 
 /// An exact form of a text must be this many percent shorter in bytes before its tokens are counted.
