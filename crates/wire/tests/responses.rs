@@ -705,9 +705,10 @@ fn a_connection_keeps_what_the_client_did_not_ask_to_keep() {
         assert_eq!((&sent["type"], &sent["tools"][0]["name"]), (&body["type"], &json!(TOOL)));
     }
     // The client has seen the turn end under its first name, and what it goes on from is the last.
-    let later = json!({"type": "response.create", "store": false, "previous_response_id": "resp_1", "input": "thanks"});
+    let thanks = json!([{"role": "user", "content": "thanks"}]);
+    let later = json!({"type": "response.create", "store": false, "previous_response_id": "resp_1", "input": thanks});
     let sent = reinserted(&later, &outcome.exchanges);
-    assert_eq!((&sent["previous_response_id"], &sent["input"]), (&json!("resp_3"), &json!("thanks")));
+    assert_eq!((&sent["previous_response_id"], &sent["input"]), (&json!("resp_3"), &thanks));
     // On a new connection it says everything again, and so do we.
     let again = next(&body, &[open, words("Yes.")]);
     let sent = reinserted(&again, &outcome.exchanges);
