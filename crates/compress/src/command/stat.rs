@@ -164,12 +164,11 @@ mod tests {
         #[test]
         fn any_list_reads_back(names in prop::collection::vec("[a-z/. |é]{1,12}", 8..20), numbers in prop::collection::vec(0_usize..5000, 20), width in 1_usize..6) {
             let text: String = names.iter().zip(&numbers).map(|(name, number)| format!(" {name:<14} | {number:>width$} +-\n")).collect();
-            if let Some(encoded) = encode(&text) {
-                if decode(&encoded).as_deref() != Some(text.as_str()) {
-                    // Numbers wider than their column: found when the encoding is read back before it is used.
-                    prop_assert!(numbers.iter().any(|number| number.to_string().len() > width) || names.iter().any(|name| name.contains('|') || name.ends_with(' ') || name.starts_with(' ')));
-                }
-            }
+            let reads_back = |encoded: &String| decode(encoded).as_deref() == Some(text.as_str());
+            // Numbers wider than their column, and bars in names, are found when the encoding is read back before it is used.
+            let odd = numbers.iter().any(|number| number.to_string().len() > width)
+                || names.iter().any(|name| name.contains('|') || name.ends_with(' ') || name.starts_with(' '));
+            prop_assert!(odd || encode(&text).is_none_or(|encoded| reads_back(&encoded)));
         }
     }
 }

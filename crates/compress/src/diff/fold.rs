@@ -36,11 +36,10 @@ pub(crate) fn join_gaps(lines: &[&str], keep: &mut [bool]) -> Vec<String> {
     let mut said = vec![String::new(); lines.len()];
     for at in 1..lines.len().saturating_sub(1) {
         let first = lines[at - 1].starts_with("+++ ");
-        if keep[at] && !first && (!keep[at - 1] || !keep[at + 1]) && is_hunk_header(lines[at]) {
-            if let Some(short) = super::exact::starts_and_heading(lines[at]) {
-                said[at] = short;
-                keep[at] = false;
-            }
+        let beside_gap = keep[at] && !first && (!keep[at - 1] || !keep[at + 1]) && is_hunk_header(lines[at]);
+        if let Some(short) = super::exact::starts_and_heading(lines[at]).filter(|_| beside_gap) {
+            said[at] = short;
+            keep[at] = false;
         }
     }
     said
