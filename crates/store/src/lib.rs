@@ -458,6 +458,14 @@ pub fn words(text: &str) -> Vec<String> {
 /// Days without a request after which a conversation counts as ended.
 pub const IDLE_DAYS: u64 = 30;
 
+/// Days for which a receipt is kept. Older ones go with the next that are written, a hundred at a time.
+pub const RECEIPT_DAYS: u64 = 30;
+
+/// Receipts from before this time (milliseconds since the Unix epoch) are not kept any longer.
+pub(crate) const fn receipts_from(now_ms: u64) -> u64 {
+    now_ms.saturating_sub(RECEIPT_DAYS * 24 * 60 * 60 * 1000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use crate::sighting::SIGHTINGS_PER_TEXT;
 use crate::terms::terms;
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note,
-    Remembered, Rendering, Scope, Seen, Sighting, StoreError, StoredReceipt, Workspace,
+    Remembered, Rendering, Scope, Seen, Sighting, StoreError, StoredReceipt, Workspace, receipts_from,
 };
 
 /// Everything in maps behind one lock. Nothing is ever collected: it lives as long as its process.
@@ -114,6 +114,8 @@ impl Memory {
         for (handle, sighting) in &batch.sightings {
             state.sight(scope, *handle, sighting, batch.now_ms);
         }
+        let from = receipts_from(batch.now_ms);
+        state.receipts.retain(|(of, _), receipt| of != scope || receipt.at_ms >= from);
         for receipt in batch.receipts {
             state.receipts.insert((scope.clone(), receipt.id.clone()), receipt);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{each, keep, rendering, sqlite};
 use headroom_core::Reason;
 use headroom_store::{
-    Batch, Grant, Lineage, Rendering, Scope, Secret, SqliteOptions, Store, StoreError, StoredReceipt,
+    Batch, Grant, Lineage, RECEIPT_DAYS, Rendering, Scope, Secret, SqliteOptions, Store, StoreError, StoredReceipt,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -325,5 +325,26 @@ fn a_grant_holds_for_its_secret_in_its_scope_until_it_ends() {
             store.grants(&scope).unwrap().iter().map(|grant| (grant.created_ms, grant.ends_ms)).collect();
         assert_eq!(ends, [(5, Some(100)), (50, Some(200))]);
         assert!(store.grants(&other).unwrap().is_empty());
+    });
+}
+
+/// T116: what is written for every request does not grow for ever.
+#[test]
+fn receipts_are_kept_for_their_time() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    each(|store| {
+        let (scope, other) = (Scope::default(), Scope::new("other", "default"));
+        let file = |scope: &Scope, id: &str, at_ms: u64| {
+            let mut batch = Batch::at(at_ms);
+            batch.receipt(StoredReceipt { id: id.to_owned(), at_ms, document: "{}".to_owned() });
+            store.write(scope, batch).unwrap();
+        };
+        file(&scope, "old", 100 * DAY);
+        file(&other, "theirs", 100 * DAY);
+        file(&scope, "recent", 101 * DAY);
+        file(&scope, "new", (100 + RECEIPT_DAYS) * DAY + 1);
+        let ids: Vec<_> = store.receipts(&scope, 0).unwrap().into_iter().map(|receipt| receipt.id).collect();
+        assert_eq!(ids, ["recent", "new"]);
+        assert_eq!(store.receipts(&other, 0).unwrap().len(), 1, "another's are another's");
     });
 }

@@ -13,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::collect::{self, LOCK};
 use super::{Commit, Failure, Inner, Postgres, Value, Who, Work, bits, index, memory, number, plain, text};
 use crate::packed::{clamp, pack};
-use crate::{Batch, Lineage, Outcome, Rendering, Scope, Sighting, StoreError};
+use crate::{Batch, Lineage, Outcome, Rendering, Scope, Sighting, StoreError, receipts_from};
 
 /// A conversation's time of use is written at most this often.
 const TOUCH_EVERY_MS: i64 = 60 * 60 * 1000;
@@ -438,15 +438,19 @@ impl<'g> Group<'g> {
         if of_id.is_empty() {
             return Ok(());
         }
+        let from = clamp(receipts_from(self.batches().map(|batch| batch.now_ms).max().unwrap_or(0)));
         let ids: Vec<&str> = of_id.keys().copied().collect();
         let times: Vec<i64> = of_id.values().map(|receipt| clamp(receipt.at_ms)).collect();
         let documents: Vec<String> = of_id.values().map(|receipt| plain(&receipt.document)).collect();
         self.execute(
             client,
-            "INSERT INTO headroom.receipts (tenant, project, id, at_ms, document)
+            "WITH old AS (DELETE FROM headroom.receipts WHERE tenant = $1 AND project = $2 AND id IN (
+                SELECT id FROM headroom.receipts WHERE tenant = $1 AND project = $2 AND at_ms < $6 AND id <> ALL($3)
+                ORDER BY at_ms LIMIT 100 FOR UPDATE SKIP LOCKED))
+             INSERT INTO headroom.receipts (tenant, project, id, at_ms, document)
              SELECT $1, $2, t.* FROM unnest($3::text[], $4::bigint[], $5::text[]) AS t
              ON CONFLICT (tenant, project, id) DO UPDATE SET at_ms = excluded.at_ms, document = excluded.document",
-            &[(&ids, Type::TEXT_ARRAY), (&times, Type::INT8_ARRAY), (&documents, Type::TEXT_ARRAY)],
+            &[(&ids, Type::TEXT_ARRAY), (&times, Type::INT8_ARRAY), (&documents, Type::TEXT_ARRAY), number(&from)],
         )
         .await?;
         Ok(())

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, Transactio
 
 use super::{collect, schema, sightings, words};
 use crate::packed::{clamp, pack};
-use crate::{Batch, Collected, Lineage, Rendering, StoreError};
+use crate::{Batch, Collected, Lineage, Rendering, StoreError, receipts_from};
 
 /// Batches committed together at most; bounds how long the first of them waits for the last.
 const GROUP: usize = 64;
@@ -239,6 +239,15 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
         connection
             .prepare_cached("INSERT OR REPLACE INTO receipts (scope, id, at_ms, document) VALUES (?1, ?2, ?3, ?4)")
             .and_then(|mut insert| insert.execute(params![scope, receipt.id, clamp(receipt.at_ms), receipt.document]))
+            .map_err(&access)?;
+    }
+    if !batch.receipts.is_empty() {
+        connection
+            .prepare_cached(
+                "DELETE FROM receipts WHERE scope = ?1 AND id IN
+                    (SELECT id FROM receipts WHERE scope = ?1 AND at_ms < ?2 ORDER BY at_ms LIMIT 100)",
+            )
+            .and_then(|mut delete| delete.execute(params![scope, clamp(receipts_from(batch.now_ms))]))
             .map_err(&access)?;
     }
     Ok(())
