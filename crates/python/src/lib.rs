@@ -215,6 +215,7 @@ struct Proxy {
 impl Proxy {
     /// `target` is one address, or those for Anthropic, OpenAI and Gemini.
     #[new]
+    #[allow(clippy::too_many_arguments, reason = "those of the class in Python")]
     fn new(
         py: Python<'_>,
         settings: Settings,
