@@ -102,7 +102,7 @@ impl Metrics {
                 value(&self.unread),
             ),
             ("replayed", "Refused bodies that were sent again as they came", value(&self.replayed)),
-            ("guarded", "Answers in which a call of the client's tools held marks", value(&self.guarded)),
+            ("guarded_answers", "Answers in which a call of the client's tools held marks", value(&self.guarded)),
             ("cut_off", "Answers cut off by the provider or the client", value(&self.cut_off)),
             ("receipts_dropped", "Receipts that could not be queued", value(&self.receipts_dropped)),
             ("bytes_in", "Bytes of request bodies as they came", value(&self.bytes_in)),

@@ -62,12 +62,12 @@ fn drawn(stats: &Value, listen: &str) -> String {
         count("cut_off")
     );
     page += &format!(
-        "                   {} -> {} tokens in changed texts, {} retrievals ({} found nothing), {} guarded\n",
+        "                   {} -> {} tokens in changed texts, {} retrievals ({} found nothing), {} answers guarded\n",
         count("tokens_before"),
         count("tokens_after"),
         count("retrievals"),
         count("retrieval_misses"),
-        count("guarded")
+        count("guarded_answers")
     );
     let store = &stats["store"];
     page += &match store["originals"].as_u64() {

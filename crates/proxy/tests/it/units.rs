@@ -30,6 +30,7 @@ const COUNTS: &[&str] = &[
     "cut_off",
     "receipts_dropped",
     "stop_losses",
+    "guarded_answers",
     "drifting",
     "originals",
     "requests_changed",

@@ -74,7 +74,7 @@ async fn a_mark_that_a_model_writes_into_a_file_is_the_text_again() {
     for streamed in [true, false] {
         let pair = copying("Write", "content", streamed).await;
         assert_eq!(written(&pair, streamed).await, json!({"file_path": "/tmp/a", "content": output()}));
-        assert!(pair.send("GET", "/metrics", &[], b"").await.text().contains("guarded_total 1"));
+        assert!(pair.send("GET", "/metrics", &[], b"").await.text().contains("guarded_answers_total 1"));
     }
 }
 
