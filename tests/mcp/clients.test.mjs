@@ -75,7 +75,10 @@ async function everyTool(client) {
   assert.equal(original.contents[0].text, LOG);
 }
 
-test("over stdio, with roots and a cancelled call", async (t) => {
+// A server that says nothing must not hold the run up.
+const TIMED = { timeout: 60_000 };
+
+test("over stdio, with roots and a cancelled call", TIMED, async (t) => {
   const { tree, env, end } = bench();
   t.after(end);
   const client = new Client({ name: "test", version: "1" }, { capabilities: { roots: {} } });
@@ -96,7 +99,7 @@ test("over stdio, with roots and a cancelled call", async (t) => {
   assert.deepEqual(strays, [], "a byte that is no protocol is an error to the client");
 });
 
-test("over streamable HTTP", async (t) => {
+test("over streamable HTTP", TIMED, async (t) => {
   const { tree, env, end } = bench();
   t.after(end);
   const server = spawn(HEADROOM, ["mcp", "--http", "127.0.0.1:0", "--root", tree], { env, cwd: tree });

@@ -32,5 +32,5 @@ for name in $(compgen -v HEADROOM_); do [ "$name" = HEADROOM_BIN ] || unset "$na
 "$venv/bin/python" -m unittest discover -s tests/mcp "$@"
 cp tests/mcp/*.test.mjs "$project"
 cd "$project"
-node --test --test-timeout=60000 ./*.test.mjs >report.txt || { cat report.txt; exit 1; }
+node --test ./*.test.mjs >report.txt || { cat report.txt; exit 1; }
 grep -E '^# (tests|pass|fail)' report.txt || tail -n 8 report.txt
