@@ -383,6 +383,20 @@ fn a_proxy_that_cannot_start_costs_the_savings_not_the_agent() {
     assert!(!bench.recorded("environment").contains("ANTHROPIC_BASE_URL=http://127.0.0.1"));
 }
 
+/// T099: an agent sends no token of ours, so it is not led to a proxy that would turn it away.
+#[test]
+fn a_proxy_that_wants_tokens_is_not_put_before_an_agent() {
+    for (variable, value) in [("HEADROOM_TOKEN", "open-sesame"), ("HEADROOM_GRANTS", "on")] {
+        let bench = Bench::new(&PROXIED[0]);
+        let home = bench.fresh_home();
+        let output = bench.wrap(&home, &["claude"]).env(variable, value).env("STAND_IN_EXIT", "5").output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(5), "{variable}: {stderr}");
+        assert!(stderr.contains("runs without Headroom") && stderr.contains("wants a token"), "{variable}: {stderr}");
+        assert!(!bench.recorded("environment").contains("ANTHROPIC_BASE_URL=http://127.0.0.1"), "{variable}");
+    }
+}
+
 /// T091 T092
 #[test]
 fn two_share_a_proxy_a_third_with_another_policy_has_its_own_and_the_last_one_out_stops_it() {

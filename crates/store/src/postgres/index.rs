@@ -1,7 +1,7 @@
 //! The index of words: filled when nobody writes, from what the tables say.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Which texts this process has met and nobody has indexed yet. A scope is in it as long as somebody sees to it.
 #[derive(Debug, Default)]
 pub(super) struct Unindexed {
-    handles: Mutex<HashMap<Scope, Vec<i64>>>,
+    handles: Mutex<HashMap<Scope, VecDeque<i64>>>,
 }
 
 impl Unindexed {
@@ -37,7 +37,7 @@ impl Unindexed {
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         let (new, waiting) = match handles.entry(scope.clone()) {
             Entry::Occupied(entry) => (false, entry.into_mut()),
-            Entry::Vacant(entry) => (true, entry.insert(Vec::new())),
+            Entry::Vacant(entry) => (true, entry.insert(VecDeque::new())),
         };
         let room = WAITING.saturating_sub(waiting.len());
         waiting.extend(met.take(room));
@@ -45,7 +45,7 @@ impl Unindexed {
     }
 
     fn len(&self, scope: &Scope) -> usize {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(scope).map_or(0, Vec::len)
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(scope).map_or(0, VecDeque::len)
     }
 
     /// The next few; none when all are done, and then the scope is nobody's.

@@ -26,8 +26,10 @@ pub(super) struct Waiting {
 }
 
 pub(super) fn write(store: &Postgres, scope: &Scope, batch: Batch) -> Result<(), StoreError> {
-    // Only now the key is known for certain that handles have to be made with.
-    store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
+    // Only once the database was reached the key is known for certain that handles have to be made with.
+    if store.inner.key.get().is_none() {
+        store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
+    }
     let batch = Arc::new(Prepared::of(store, batch)?);
     let waiting = |reply| Waiting { batch: Arc::clone(&batch), reply };
     let written = store.share(

@@ -95,7 +95,7 @@ fn lead(
     config: Option<&Path>,
     led: &mut Option<SocketAddr>,
 ) -> Result<Child, String> {
-    if settings.token.is_some() {
+    if settings.token.is_some() || settings.grants {
         return Err("the proxy wants a token (x-headroom-token), which agents do not send".to_owned());
     }
     let mut settings = settings.clone();
