@@ -280,6 +280,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether the proxy turns away whoever sends no token of ours, as agents do.
+    pub(crate) const fn wants_tokens(&self) -> bool {
+        self.token.is_some() || self.grants
+    }
+
     /// Whose entries of the store are meant.
     pub(crate) fn scope(&self) -> Scope {
         Scope::new(self.tenant.as_str(), self.project.as_str())

@@ -394,6 +394,10 @@ fn a_proxy_that_wants_tokens_is_not_put_before_an_agent() {
         assert_eq!(output.status.code(), Some(5), "{variable}: {stderr}");
         assert!(stderr.contains("runs without Headroom") && stderr.contains("wants a token"), "{variable}: {stderr}");
         assert!(!bench.recorded("environment").contains("ANTHROPIC_BASE_URL=http://127.0.0.1"), "{variable}");
+        let persisted =
+            bench.headroom(&home, &["wrap", "claude", "--persist", "--yes"]).env(variable, value).output().unwrap();
+        assert_eq!(persisted.status.code(), Some(2), "{variable}");
+        assert!(!home.join(".claude/settings.json").exists(), "{variable}");
     }
 }
 

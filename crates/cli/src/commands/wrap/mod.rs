@@ -87,6 +87,9 @@ fn program(recipe: &Recipe) -> Result<PathBuf, CliError> {
     found.ok_or_else(|| CliError::NotFound(format!("{} is not in PATH. {}", recipe.binaries.join(", "), recipe.note)))
 }
 
+/// Why an agent is not led to a proxy.
+const WANTS_TOKEN: &str = "the proxy wants a token (x-headroom-token), which agents do not send";
+
 /// Finds or starts the proxy, and says what the child needs to reach it. `led` is where it listens.
 fn lead(
     through: &Through,
@@ -95,8 +98,8 @@ fn lead(
     config: Option<&Path>,
     led: &mut Option<SocketAddr>,
 ) -> Result<Child, String> {
-    if settings.token.is_some() || settings.grants {
-        return Err("the proxy wants a token (x-headroom-token), which agents do not send".to_owned());
+    if settings.wants_tokens() {
+        return Err(WANTS_TOKEN.to_owned());
     }
     let mut settings = settings.clone();
     let own = [

@@ -19,6 +19,9 @@ pub(super) fn run(
     let by_hand =
         || CliError::Usage(format!("there is no file that could be changed for {}. {}", recipe.name, recipe.note));
     let persist = recipe.persist.ok_or_else(by_hand)?;
+    if settings.wants_tokens() {
+        return Err(CliError::Usage(super::WANTS_TOKEN.to_owned()));
+    }
     let listen = settings.listen.filter(|listen| listen.port() != 0);
     let listen = listen.ok_or_else(|| CliError::Usage("listen must be an address with a fixed port".to_owned()))?;
     refuse_other_upstreams(recipe, settings, surroundings)?;
