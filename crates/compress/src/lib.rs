@@ -2,22 +2,50 @@
 //!
 //! [`detect()`] says what a text is; [`ALL`] lists the compressors; [`compress()`] routes a segment to the one that accepts its kind
 //! and weighs the result in tokens. Everything here is pure: no I/O, no clock, no randomness.
+//!
+//! ```
+//! use headroom_compress::{compress, decode};
+//! use headroom_core::{Goal, Kind, Level, Segment};
+//! use headroom_tokens::Tokenizer;
+//!
+//! let rows: Vec<_> = (0..50).map(|n| format!("{{\"id\": {n}, \"state\": \"running\", \"zone\": \"eu-1\"}}")).collect();
+//! let json = format!("[{}]", rows.join(","));
+//! let goal = Goal { level: Level::Exact, tokens: &Tokenizer::O200k };
+//! let outcome = compress(&Segment::bare(&json), &goal);
+//! let shorter = outcome.compressed.expect("rows of one shape are worth a table").text;
+//! assert!(shorter.len() * 2 < json.len());
+//! assert_eq!(decode(Kind::Json, &shorter).unwrap(), json.replace(' ', ""));
+//! ```
+//!
+//! # Features
+//!
+//! `command` (the compressor of command output, whose filters are data: `regex`, `serde`, `toml`) and `html` (`html5gum`) are on by default.
+//! Without them texts of their kinds are still told apart, and left as they are. What remains needs no C compiler and some twenty small crates.
 
+#[cfg(feature = "command")]
 mod command;
 mod detect;
 mod diff;
+#[cfg(feature = "html")]
 mod html;
 mod json;
 mod lines;
 mod log;
+// The compressor of command output asks most of what stands here.
+#[cfg_attr(not(feature = "command"), allow(dead_code))]
+mod matter;
 mod phrases;
 pub mod prose;
 pub mod repeat;
 mod search;
 mod table;
+mod terminal;
+#[cfg_attr(not(feature = "command"), allow(dead_code))]
+mod verbatim;
 pub mod view;
 mod weigh;
 
+#[cfg(feature = "command")]
 pub use command::{FilterError, add_filters};
 pub use detect::{Detection, Piece, detect, split};
 pub use weigh::{Outcome, compress, compress_with};
@@ -39,6 +67,7 @@ fn decode_kind(kind: Kind, written: &str) -> Option<String> {
         Kind::Table => table::decode(written),
         Kind::Diff => diff::decode(written),
         Kind::Log | Kind::Search => search::decode(written),
+        #[cfg(feature = "command")]
         Kind::Command => command::decode(written),
         _ => None,
     }
@@ -52,8 +81,10 @@ pub static ALL: &[&dyn Compressor] = &[
     &table::TableCompressor,
     &log::LogCompressor,
     &search::SearchCompressor,
+    #[cfg(feature = "command")]
     &command::CommandCompressor,
     &diff::DiffCompressor,
+    #[cfg(feature = "html")]
     &html::HtmlCompressor,
     &prose::Kompress::BY_ITSELF,
 ];

@@ -61,7 +61,7 @@
 //! # Features
 //!
 //! `code` (default) brings grammars for five languages and needs a C compiler, `all-languages` for twelve more. Whoever wants one compressor and no
-//! store depends on `headroom-compress` alone, which has neither grammars nor SQLite.
+//! store depends on `headroom-compress` alone, which has neither grammars nor SQLite, and whose features leave out what single kinds need.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

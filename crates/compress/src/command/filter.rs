@@ -30,7 +30,7 @@ use std::fmt;
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
 
-use super::matter::{is_failure, is_frame, matters};
+use crate::matter::{is_failure, is_frame, matters};
 
 /// A set of filters, in the order they are tried.
 #[derive(Debug, Default)]

@@ -8,17 +8,14 @@
 mod again;
 mod blame;
 mod family;
-pub(crate) mod filter;
+mod filter;
 mod findings;
 mod git;
-pub(crate) mod matter;
 mod noise;
 mod oids;
 mod rows;
 mod stat;
 mod steps;
-pub(crate) mod terminal;
-pub(crate) mod verbatim;
 
 use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
@@ -27,7 +24,7 @@ pub use filter::FilterError;
 use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
-use crate::{lines, phrases, search};
+use crate::{lines, matter, phrases, search, terminal, verbatim};
 
 /// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
 ///

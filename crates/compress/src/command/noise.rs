@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
-use super::matter::{is_failure, matters};
 use crate::log::lex::{self, Hashed, HashedMap};
+use crate::matter::{is_failure, matters};
 
 /// A run of equal lines, or of states of one counter, is folded from this length on.
 const RUN: usize = 3;

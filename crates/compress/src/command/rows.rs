@@ -13,8 +13,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::matter::{is_quoted, matters};
 use crate::json;
+use crate::matter::{is_quoted, matters};
 
 /// Fewer rows or bytes are read at a glance.
 const ROWS: usize = 24;

@@ -1,8 +1,8 @@
 //! What tools report step by step: lines of one message, of which the first and the last say enough.
 
-use super::matter::matters;
 use crate::log::lex::Quotes;
 use crate::log::mine;
+use crate::matter::matters;
 
 /// A message of more lines than this is a series of steps.
 const SERIES: usize = 4;

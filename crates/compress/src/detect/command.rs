@@ -13,7 +13,7 @@ use crate::log::lex::{self, HashedMap, Quotes};
 
 /// Whether the text is the output of a command of a known family, or was made for a terminal.
 pub(super) fn is_command(sample: &Sample<'_>) -> bool {
-    let lines: Vec<Cow<'_, str>> = sample.lines.iter().map(|line| crate::command::terminal::visible(line)).collect();
+    let lines: Vec<Cow<'_, str>> = sample.lines.iter().map(|line| crate::terminal::visible(line)).collect();
     let filled = lines.iter().filter(|line| !line.trim_start().is_empty()).count().max(1);
     let count = |test: fn(&str) -> bool| lines.iter().filter(|line| test(line)).count();
     let many = |test: fn(&str) -> bool, least: usize, share: usize| {

@@ -1,7 +1,7 @@
 //! Which lines of a diff can be left out: context that no change touches, and what tools wrote into files that nobody reads.
 
-use crate::command::verbatim;
 use crate::detect::diff::is_hunk_header;
+use crate::verbatim;
 
 /// A generated file's hunks are left out from this many lines on.
 const GENERATED: usize = 20;

@@ -72,9 +72,11 @@ pub(crate) fn shown_rows(rows: &[Vec<Cow<'_, str>>]) -> Option<Vec<bool>> {
 }
 
 /// So many rows of a command's output may be shown for what is remarkable in them, if that is more than a sixth: they are fewer than those of arrays.
+#[cfg(feature = "command")]
 const REMARKABLE: usize = 4;
 
 /// Which of many records, given by their keys and values, are worth showing; `None` if all are.
+#[cfg(feature = "command")]
 pub(crate) fn chosen_records(records: &[Vec<(Cow<'_, str>, &str)>]) -> Option<Vec<bool>> {
     let mut objects = Vec::with_capacity(records.len());
     for pairs in records {
@@ -85,6 +87,7 @@ pub(crate) fn chosen_records(records: &[Vec<(Cow<'_, str>, &str)>]) -> Option<Ve
 }
 
 /// Which of many rows, given by their cells, are worth showing; `None` if all are.
+#[cfg(feature = "command")]
 pub(crate) fn chosen_rows(rows: &[Vec<&str>]) -> Option<Vec<bool>> {
     let mut arrays = Vec::with_capacity(rows.len());
     for cells in rows {

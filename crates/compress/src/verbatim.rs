@@ -1,7 +1,7 @@
 //! Lines that are written as they are in every encoding: what matters, hunks of diffs, and code, because a reader quotes them whole.
 
-use super::matter::is_quoted;
 use crate::detect::diff::is_hunk_header;
+use crate::matter::is_quoted;
 
 /// Which lines (as seen, without line ends) are written as they are.
 pub(crate) fn lines(lines: &[&str]) -> Vec<bool> {
