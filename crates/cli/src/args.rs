@@ -470,7 +470,7 @@ pub(crate) struct StatsArgs {
     pub(crate) json: bool,
 }
 
-/// Reads the transcripts of Claude Code, Codex and Gemini CLI, changes nothing and sends nothing. Costs are simulated with the provider's cache, and
+/// Reads the transcripts of Claude Code, Codex, Gemini CLI and OpenCode, changes nothing and sends nothing. Costs are simulated with the provider's cache, and
 /// set against what the agent noted as billed.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use headroom::ledger::Prices as PriceTable;
 use headroom::{Engine, Policy};
@@ -100,21 +100,21 @@ struct Large {
 pub(crate) fn run(args: &AuditArgs, policy: &Policy, prices: &PriceTable) -> Result<(), CliError> {
     let wanted = args.agent.as_deref().map(named).transpose()?;
     let home = env::home().ok_or_else(|| CliError::Failed("there is no home directory".to_owned()))?;
-    let since = SystemTime::now().checked_sub(Duration::from_secs(args.days * 86_400));
+    let span = Duration::from_secs(args.days.saturating_mul(86_400));
+    let since = SystemTime::now().checked_sub(span).unwrap_or(UNIX_EPOCH);
     let mut files = Vec::new();
     for agent in Agent::ALL.into_iter().filter(|agent| wanted.is_none_or(|wanted| wanted == *agent)) {
-        let found = agent.files(&folder(agent, &home));
-        files.extend(found.into_iter().filter(|file| is_recent(file, since)).map(|file| (agent, file)));
+        files.extend(agent.files(&folder(agent, &home)).into_iter().map(|file| (agent, file)));
     }
     let mut audit = Audit::default();
     let mut projects: BTreeMap<(Agent, String), Sums> = BTreeMap::new();
     for (at, (agent, file)) in files.iter().enumerate() {
         progress(at, files.len());
-        let Ok(text) = std::fs::read_to_string(file) else {
+        let Ok(transcripts) = agent.conversations(file, since) else {
             audit.unread_files += 1;
             continue;
         };
-        for transcript in agent.read(file, &text) {
+        for transcript in transcripts {
             audit.unread_lines += transcript.unread;
             if args.project.as_deref().is_some_and(|part| !transcript.project.contains(part)) {
                 continue;
@@ -140,17 +140,13 @@ fn named(name: &str) -> Result<Agent, CliError> {
 
 /// Where an agent keeps its own.
 fn folder(agent: Agent, home: &Path) -> PathBuf {
-    let (variable, name) = match agent {
-        Agent::Claude => (Some("CLAUDE_CONFIG_DIR"), ".claude"),
-        Agent::Codex => (Some("CODEX_HOME"), ".codex"),
-        Agent::Gemini => (None, ".gemini"),
-    };
-    variable.and_then(env::variable).map_or_else(|| home.join(name), PathBuf::from)
-}
-
-fn is_recent(file: &Path, since: Option<SystemTime>) -> bool {
-    let changed = std::fs::metadata(file).and_then(|metadata| metadata.modified());
-    since.is_none_or(|since| changed.is_ok_and(|changed| changed >= since))
+    let named = |variable: &str, name: &str| env::variable(variable).map_or_else(|| home.join(name), PathBuf::from);
+    match agent {
+        Agent::Claude => named("CLAUDE_CONFIG_DIR", ".claude"),
+        Agent::Codex => named("CODEX_HOME", ".codex"),
+        Agent::Gemini => home.join(".gemini"),
+        Agent::OpenCode => named("XDG_DATA_HOME", ".local/share").join("opencode"),
+    }
 }
 
 fn progress(done: usize, all: usize) {
@@ -214,7 +210,7 @@ impl Waste {
                 continue;
             }
             self.missed_tokens += context - after.cached;
-            match (seconds(&before.at), seconds(&after.at)) {
+            match (before.at, after.at) {
                 (Some(then), Some(now)) if now - then > FORGOTTEN => self.misses_after_a_pause += 1,
                 _ => self.misses_otherwise += 1,
             }
@@ -227,30 +223,18 @@ impl Waste {
     }
 }
 
-/// Seconds since 1970 of `2026-01-05T10:03:20.123Z`.
-fn seconds(at: &str) -> Option<i64> {
-    let part = |range: std::ops::Range<usize>| at.get(range)?.parse::<i64>().ok();
-    let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
-    let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19)?);
-    // Days of the proleptic Gregorian calendar, counted in years that begin in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days =
-        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day;
-    Some((days - 719_469) * 86_400 + hour * 3600 + minute * 60 + second)
-}
-
 fn print(audit: &Audit, files: usize, args: &AuditArgs, prices: &PriceTable) -> Result<(), CliError> {
     if audit.projects.is_empty() {
         return out::line(&format!(
-            "no conversations of the last {} days were found in {files} files of Claude Code, Codex and Gemini CLI",
+            "no conversations of the last {} days were found in {files} files of Claude Code, Codex, Gemini CLI and OpenCode",
             args.days
         ));
     }
-    out::line("agent   conversations  turns  input tokens      as sent   cost  dearer  project")?;
+    out::line("agent     conversations  turns  input tokens      as sent   cost  dearer  project")?;
     for project in &audit.projects {
         let Project { agent, project, sums } = project;
         out::line(&format!(
-            "{agent:8}{:13}  {:5}  {:12}  {:11}  {:4.0}%  {:6}  {project}",
+            "{agent:10}{:13}  {:5}  {:12}  {:11}  {:4.0}%  {:6}  {project}",
             sums.conversations,
             sums.turns,
             sums.tokens_direct,
@@ -321,18 +305,4 @@ fn waste(sums: &[&Sums]) -> Result<(), CliError> {
         ))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_told_apart() {
-        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(seconds("2026-03-01T00:00:00.5Z"), Some(1_772_323_200));
-        let between = |a, b| seconds(b).unwrap() - seconds(a).unwrap();
-        assert_eq!(between("2024-02-28T23:59:59Z", "2024-03-01T00:00:00Z"), 86_401);
-        assert_eq!(seconds("yesterday"), None);
-    }
 }

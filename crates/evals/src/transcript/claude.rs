@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Billed, Builder, lines, number, string};
+use super::{Billed, Builder, lines, number, seconds, string};
 
 pub(super) fn read(text: &str) -> Vec<Builder> {
     let (lines, unread) = lines(text);
@@ -77,7 +77,7 @@ fn append(builder: &mut Builder, role: &str, content: &Value) {
 fn billed(line: &Value) -> Billed {
     let usage = &line["message"]["usage"];
     Billed {
-        at: string(&line["timestamp"]),
+        at: seconds(&line["timestamp"]),
         input: number(usage, "input_tokens"),
         cached: number(usage, "cache_read_input_tokens"),
         written: number(usage, "cache_creation_input_tokens"),

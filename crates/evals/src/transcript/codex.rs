@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Billed, Builder, lines, number, plain, string};
+use super::{Billed, Builder, lines, number, plain, seconds, string};
 
 pub(super) fn read(text: &str) -> Vec<Builder> {
     let (lines, unread) = lines(text);
@@ -26,7 +26,7 @@ pub(super) fn read(text: &str) -> Vec<Builder> {
                 let written = number(usage, "cache_write_input_tokens");
                 if usage.is_object() {
                     builder.bill(Billed {
-                        at: string(&line["timestamp"]),
+                        at: seconds(&line["timestamp"]),
                         input: number(usage, "input_tokens").saturating_sub(cached + written),
                         cached,
                         written,

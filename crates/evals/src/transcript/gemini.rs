@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Billed, Builder, lines, number, string};
+use super::{Billed, Builder, lines, number, seconds, string};
 
 pub(super) fn read(file: &Path, text: &str) -> Vec<Builder> {
     let (values, unread) = match serde_json::from_str::<Value>(text) {
@@ -55,7 +55,7 @@ fn add(builder: &mut Builder, record: &Value) {
             if tokens.is_object() {
                 let cached = number(tokens, "cached");
                 builder.bill(Billed {
-                    at: string(&record["timestamp"]),
+                    at: seconds(&record["timestamp"]),
                     input: number(tokens, "input").saturating_sub(cached),
                     cached,
                     written: 0,

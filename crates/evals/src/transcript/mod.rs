@@ -1,15 +1,18 @@
 //! What agents keep of their conversations on their users' disks, read as [`Session`]s.
 //!
-//! None of the formats is documented; they were read off files that the agents wrote (Claude Code 2.1, Codex CLI 0.169, Gemini CLI 0.61), so
-//! that a line that says something else is passed over and counted. Instructions and tool definitions are in none of them: their size
+//! None of the formats is documented; they were read off files that the agents wrote (Claude Code 2.1, Codex CLI 0.169, Gemini CLI 0.61, OpenCode
+//! 1.18), so that a line that says something else is passed over and counted. Instructions and tool definitions are in none of them: their size
 //! follows from what the provider billed for the first turn, and a filler of that size stands in their place.
 
 mod claude;
 mod codex;
 mod gemini;
+mod opencode;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use headroom_tokens::Tokenizer;
 use headroom_wire::Dialect;
@@ -26,11 +29,13 @@ pub enum Agent {
     Codex,
     /// Gemini CLI.
     Gemini,
+    /// OpenCode.
+    OpenCode,
 }
 
 impl Agent {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Claude, Self::Codex, Self::Gemini];
+    pub const ALL: [Self; 4] = [Self::Claude, Self::Codex, Self::Gemini, Self::OpenCode];
 
     /// Its name on our command line.
     pub const fn name(self) -> &'static str {
@@ -38,10 +43,12 @@ impl Agent {
             Self::Claude => "claude",
             Self::Codex => "codex",
             Self::Gemini => "gemini",
+            Self::OpenCode => "opencode",
         }
     }
 
-    /// Its transcripts below its own folder (`~/.claude`, `~/.codex`, `~/.gemini`), in order of path. Links are not followed.
+    /// Its transcripts below its own folder (`~/.claude`, `~/.codex`, `~/.gemini`, `~/.local/share/opencode`), in order of path. Links are not
+    /// followed.
     pub fn files(self, folder: &Path) -> Vec<PathBuf> {
         let (below, is_transcript): (&str, fn(&Path) -> bool) = match self {
             Self::Claude => ("projects", |path| ends(path, "jsonl")),
@@ -50,25 +57,53 @@ impl Agent {
                 path.parent().is_some_and(|parent| parent.ends_with("chats"))
                     && (ends(path, "jsonl") || ends(path, "json"))
             }),
+            // Released builds write `opencode.db`, others name their channel.
+            Self::OpenCode => ("", |path| ends(path, "db") && starts(path, "opencode")),
         };
         let mut found = Vec::new();
-        walk(&folder.join(below), &mut found);
+        match self {
+            Self::OpenCode => found.extend(entries(folder).1),
+            _ => walk(&folder.join(below), &mut found),
+        }
         found.retain(|path| is_transcript(path));
         found.sort();
         found
     }
 
-    /// The conversations in the text of one file: more than one where the agent began anew after a compaction, or had sub-agents.
-    pub fn read(self, file: &Path, text: &str) -> Vec<Transcript> {
-        let mut builders = match self {
+    /// The conversations in one file that went on since then: more than one where the agent began anew after a compaction, had sub-agents, or
+    /// keeps them all in one database. Nothing is written, not even beside the file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is no text or database of this agent's.
+    pub fn conversations(self, file: &Path, since: SystemTime) -> io::Result<Vec<Transcript>> {
+        if self == Self::OpenCode {
+            let since = since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+            let read = opencode::read(file, i64::try_from(since).unwrap_or(i64::MAX)).map_err(io::Error::other)?;
+            return Ok(read.into_iter().flat_map(|(id, builders)| self.finish(&id, builders)).collect());
+        }
+        if std::fs::metadata(file)?.modified()? < since {
+            return Ok(Vec::new());
+        }
+        Ok(self.read(file, &std::fs::read_to_string(file)?))
+    }
+
+    /// The conversations in the text of one file.
+    fn read(self, file: &Path, text: &str) -> Vec<Transcript> {
+        let builders = match self {
             Self::Claude => claude::read(text),
             Self::Codex => codex::read(text),
             Self::Gemini => gemini::read(file, text),
+            Self::OpenCode => Vec::new(),
         };
-        builders.retain(|builder| builder.messages.iter().any(|message| message["role"] == "assistant"));
         let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        self.finish(&stem, builders)
+    }
+
+    fn finish(self, id: &str, mut builders: Vec<Builder>) -> Vec<Transcript> {
+        builders.retain(|builder| builder.messages.iter().any(|message| message["role"] == "assistant"));
         let parts = builders.len();
-        let id = |part: usize| if parts > 1 { format!("{stem}#{}", part + 1) } else { stem.clone() };
+        let id = |part: usize| if parts > 1 { format!("{id}#{}", part + 1) } else { id.to_owned() };
         builders.into_iter().enumerate().map(|(part, builder)| builder.finish(self, id(part))).collect()
     }
 }
@@ -82,21 +117,29 @@ fn starts(path: &Path, beginning: &str) -> bool {
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
+    let (folders, files) = entries(folder);
+    found.extend(files);
+    folders.iter().for_each(|folder| walk(folder, found));
+}
+
+/// Folders and files in a folder; what cannot be read has none.
+fn entries(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut folders, mut files) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => walk(&entry.path(), found),
-            Ok(kind) if kind.is_file() => found.push(entry.path()),
+            Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+            Ok(kind) if kind.is_file() => files.push(entry.path()),
             _ => {}
         }
     }
+    (folders, files)
 }
 
 /// What a provider billed for one turn, as the agent noted it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Billed {
-    /// When, as the agent wrote it (RFC 3339); may be empty.
-    pub at: String,
+    /// When, in seconds since 1970, if the agent noted it.
+    pub at: Option<i64>,
     /// Input at full price.
     pub input: usize,
     /// Input read from the cache.
@@ -285,6 +328,19 @@ fn number(value: &Value, key: &str) -> usize {
 
 fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Seconds since 1970 of `2026-01-05T10:03:20.123Z`.
+fn seconds(at: &Value) -> Option<i64> {
+    let at = at.as_str()?;
+    let part = |range: std::ops::Range<usize>| at.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
+    let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19)?);
+    // Days of the proleptic Gregorian calendar, counted in years that begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days =
+        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day;
+    Some((days - 719_469) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]

@@ -164,3 +164,142 @@ fn a_transcript_is_played_as_what_it_was_made_from() {
     );
     assert!(ours.tokens_ours < ours.tokens_direct && ours.handles == 1);
 }
+
+#[test]
+fn times_are_told_apart() {
+    let seconds = |at: &str| seconds(&json!(at));
+    assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
+    assert_eq!(seconds("2026-03-01T00:00:00.5Z"), Some(1_772_323_200));
+    let between = |a, b| seconds(b).unwrap() - seconds(a).unwrap();
+    assert_eq!(between("2024-02-28T23:59:59Z", "2024-03-01T00:00:00Z"), 86_401);
+    assert_eq!(seconds("yesterday"), None);
+}
+
+/// A database as OpenCode 1.18 makes it, without the columns that are not read.
+struct OpenCode {
+    folder: tempfile::TempDir,
+    database: rusqlite::Connection,
+    rows: i64,
+}
+
+impl OpenCode {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("a # and ? of").tempdir().unwrap();
+        let database = rusqlite::Connection::open(folder.path().join("opencode.db")).unwrap();
+        let tables = "PRAGMA journal_mode = WAL;
+            CREATE TABLE session (id text PRIMARY KEY, directory text NOT NULL, time_created integer NOT NULL, time_updated integer NOT NULL);
+            CREATE TABLE message (id text PRIMARY KEY, session_id text NOT NULL, time_created integer NOT NULL, data text NOT NULL);
+            CREATE TABLE part (id text PRIMARY KEY, message_id text NOT NULL, data text NOT NULL);";
+        database.execute_batch(tables).unwrap();
+        Self { folder, database, rows: 0 }
+    }
+
+    fn session(&self, id: &str, updated: i64) {
+        let insert = "INSERT INTO session VALUES (?1, '/w', 1, ?2)";
+        self.database.execute(insert, (id, updated)).unwrap();
+    }
+
+    fn message(&mut self, session: &str, data: &Value, parts: &[Value]) {
+        self.rows += 1;
+        let id = format!("msg_{:04}", self.rows);
+        let insert = "INSERT INTO message VALUES (?1, ?2, ?3, ?4)";
+        self.database.execute(insert, (&id, session, self.rows, data.to_string())).unwrap();
+        for part in parts {
+            self.rows += 1;
+            let insert = "INSERT INTO part VALUES (?1, ?2, ?3)";
+            self.database.execute(insert, (format!("prt_{:04}", self.rows), &id, part.to_string())).unwrap();
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("opencode.db")
+    }
+
+    fn names(&self) -> Vec<PathBuf> {
+        let mut names = entries(self.folder.path()).1;
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn opencode_keeps_all_its_conversations_in_one_database() {
+    let mut opencode = OpenCode::new();
+    let user = json!({"role": "user"});
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let answer = |model: &str, provider: &str| {
+        json!({"role": "assistant", "modelID": model, "providerID": provider, "time": {"created": 1_795_434_521_492_i64},
+            "tokens": {"input": 20, "output": 5, "reasoning": 2, "cache": {"read": 30, "write": 50}}})
+    };
+    let call = |id: &str, state: Value| json!({"type": "tool", "tool": "bash", "callID": id, "state": state});
+    let done = json!({"status": "completed", "input": {"command": "ls"}, "output": "a\nb"});
+    let failed = json!({"status": "error", "input": {"command": "cat x"}, "error": "no such file"});
+    opencode.session("ses_a", 5000);
+    let unseen = json!({"type": "text", "text": "for the user alone", "ignored": true});
+    opencode.message("ses_a", &user, &[text("hi"), unseen]);
+    let claude = answer("claude-sonnet-4-5", "anthropic");
+    opencode.message(
+        "ses_a",
+        &claude,
+        &[
+            json!({"type": "step-start"}),
+            text("I look."),
+            call("c1", done.clone()),
+            call("c2", failed),
+            json!({"type": "step-finish"}),
+        ],
+    );
+    opencode.message("ses_a", &claude, &[text("Done.")]);
+    opencode.message("ses_a", &user, &[json!({"type": "compaction", "auto": true})]);
+    let mut summary = claude.clone();
+    summary["summary"] = json!(true);
+    opencode.message("ses_a", &summary, &[text("There were a and b.")]);
+    opencode.message("ses_a", &user, &[text("and now?")]);
+    opencode.message("ses_a", &claude, &[text("Nothing.")]);
+    opencode.session("ses_b", 6000);
+    opencode.message("ses_b", &user, &[text("hi")]);
+    opencode.message("ses_b", &answer("gpt-5", "openai"), &[call("c3", done)]);
+    opencode.message("ses_b", &answer("gpt-5", "openai"), &[text("Done.")]);
+    opencode.session("ses_old", 4999);
+    opencode.message("ses_old", &user, &[text("hi")]);
+    opencode.message("ses_old", &claude, &[text("Hello.")]);
+
+    let since = UNIX_EPOCH + std::time::Duration::from_secs(5);
+    let check = |opencode: &OpenCode| {
+        let before = opencode.names();
+        assert_eq!(Agent::OpenCode.files(opencode.folder.path()), [opencode.file()]);
+        let transcripts = Agent::OpenCode.conversations(&opencode.file(), since).unwrap();
+        assert_eq!(opencode.names(), before, "nothing is left beside the database");
+        let [first, on, other] = transcripts.as_slice() else { panic!("{transcripts:?}") };
+        let ids = [first, on, other].map(|transcript| transcript.session.id.as_str());
+        assert_eq!(ids, ["ses_a#1", "ses_a#2", "ses_b"]);
+        assert_eq!((first.project.as_str(), first.model.as_str(), first.unread), ("/w", "claude-sonnet-4-5", 0));
+        assert_eq!(first.session.dialect, Dialect::AnthropicMessages);
+        let said = |transcript: &Transcript, at| serde_json::from_str::<Value>(transcript.session.message(at)).unwrap();
+        assert_eq!(said(first, 0), json!({"role": "user", "content": "hi"}));
+        let results = json!([
+            {"type": "tool_result", "tool_use_id": "c1", "content": "a\nb"},
+            {"type": "tool_result", "tool_use_id": "c2", "content": "no such file", "is_error": true}
+        ]);
+        assert_eq!(said(first, 2)["content"], results);
+        let billed = Billed { at: Some(1_795_434_521), input: 20, cached: 30, written: 50, output: 7 };
+        assert_eq!(first.billed, [billed.clone(), billed.clone()]);
+        assert_eq!(said(on, 0), json!({"role": "user", "content": "There were a and b."}));
+        assert_eq!((on.session.turns().count(), on.billed.len()), (1, 1), "the summary is no turn of it");
+        assert_eq!((other.session.dialect, other.model.as_str()), (Dialect::OpenAiChat, "gpt-5"));
+        assert_eq!(said(other, 2), json!({"role": "tool", "tool_call_id": "c3", "content": "a\nb"}));
+    };
+    // While OpenCode runs, its log holds what is new; afterwards there is none.
+    check(&opencode);
+    opencode.database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    check(&opencode);
+    let OpenCode { folder, database, rows } = opencode;
+    database.close().unwrap();
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let closed = OpenCode { folder, database, rows };
+    assert_eq!(closed.names(), [closed.file()]);
+    check(&closed);
+
+    std::fs::write(closed.file(), "no database").unwrap();
+    assert!(Agent::OpenCode.conversations(&closed.file(), since).is_err());
+}
