@@ -427,6 +427,8 @@ pub(crate) enum MemoryAction {
         #[arg(long)]
         all: bool,
     },
+    /// Write the store's files anew, without the bytes of what was erased. Nothing else can write meanwhile
+    Scrub,
     /// Figures, and how much was met again by another agent
     Stats {
         /// Print the result as JSON

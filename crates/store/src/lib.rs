@@ -48,7 +48,8 @@ pub use error::StoreError;
 pub use postgres::PostgresOptions;
 pub use rendering::{Lineage, Rendering, Replacement};
 pub use sighting::{
-    Forget, Forgotten, Match, MemoryFigures, NOTE_CHARS, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Seen, Sighting,
+    Forget, Forgotten, Match, MemoryFigures, NOTE_CHARS, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Scrubbed,
+    Seen, Sighting,
 };
 pub use sqlite::SqliteOptions;
 pub use workspace::{ParseWorkspaceError, Workspace};
@@ -359,6 +360,17 @@ impl Store {
     /// When the store cannot be written; then nothing is forgotten.
     pub fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {
         each!(self, store => store.forget(scope, workspace, what))
+    }
+
+    /// Writes the store's files anew, so that they hold nothing of what was erased. A file of SQLite holds nothing anyway, as long as no other
+    /// process was reading when it was erased; Postgres keeps deleted rows in its pages and its log until this is called (or its administrator
+    /// does the same). Takes time in proportion to the store, and nothing else can be written meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written, or its tables belong to another role.
+    pub fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        each!(self, store => store.scrub())
     }
 
     /// Keeps a note. One that says the same as another is counted with it; nothing is overwritten.

@@ -11,7 +11,7 @@ use crate::sighting::SIGHTINGS_PER_TEXT;
 use crate::terms::terms;
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note,
-    Remembered, Rendering, Scope, Seen, Sighting, StoreError, StoredReceipt, Workspace, receipts_from,
+    Remembered, Rendering, Scope, Scrubbed, Seen, Sighting, StoreError, StoredReceipt, Workspace, receipts_from,
 };
 
 /// Everything in maps behind one lock. Nothing is ever collected: it lives as long as its process.
@@ -231,6 +231,13 @@ impl Memory {
         figures.notes = state.notes.get(&(scope.clone(), *workspace)).map_or(0, |notes| notes.len() as u64);
         figures.count_agents(sights);
         Ok(figures)
+    }
+
+    /// Memory that was freed is nobody's to read.
+    #[allow(clippy::unnecessary_wraps, reason = "the same signature as the other back ends")]
+    #[allow(clippy::unused_self, reason = "the same")]
+    pub(crate) fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        Ok(Scrubbed::default())
     }
 
     pub(crate) fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {

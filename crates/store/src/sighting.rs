@@ -118,6 +118,14 @@ pub struct Forgotten {
     pub pages_remain: bool,
 }
 
+/// What became of the bytes of everything that was ever erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Where some may still be, and what to do about it; empty when no file of the store holds any. Copies (replicas, backups) are nobody's
+    /// to know here.
+    pub remains: Vec<String>,
+}
+
 /// What memory holds of one workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryFigures {

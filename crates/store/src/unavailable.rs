@@ -5,7 +5,7 @@ use headroom_core::{Handle, HandleKey};
 use crate::access::{Grant, SecretHash};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
-    Scope, StoreError, StoredReceipt, Workspace,
+    Scope, Scrubbed, StoreError, StoredReceipt, Workspace,
 };
 
 /// Stands in for a store that could not be opened, so that the proxy still passes every request through.
@@ -77,6 +77,10 @@ impl Unavailable {
     }
 
     pub(crate) fn memory_figures(&self, _: &Scope, _: &Workspace) -> Result<MemoryFigures, StoreError> {
+        self.refuse()
+    }
+
+    pub(crate) fn scrub(&self) -> Result<Scrubbed, StoreError> {
         self.refuse()
     }
 

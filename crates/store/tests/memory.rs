@@ -5,7 +5,8 @@ mod common;
 use common::{each, keep, meet, rendering, sighting, sqlite, workspace};
 use headroom_core::Handle;
 use headroom_store::{
-    Batch, Forget, Lineage, Match, NOTES_PER_WORKSPACE, NewNote, Outcome, Scope, SqliteOptions, Store, StoreError,
+    Batch, Forget, Lineage, Match, NOTES_PER_WORKSPACE, NewNote, Outcome, Scope, Scrubbed, SqliteOptions, Store,
+    StoreError,
 };
 
 fn note(topic: &str, text: &str, agent: &str, at_ms: u64) -> NewNote {
@@ -233,6 +234,8 @@ fn what_is_forgotten_is_on_no_page_of_the_file_and_not_in_the_log() {
     }
     let id = store.notes(&scope, &here).unwrap()[0].id;
     assert!(store.forget_note(&scope, &here, id).unwrap());
+    assert_eq!(left(), Vec::<&str>::new());
+    assert_eq!(store.scrub().unwrap(), Scrubbed::default());
     assert_eq!(left(), Vec::<&str>::new());
     assert_eq!(store.candidates(&scope, &here, "innocent", Match::All, 9).unwrap(), [other]);
     let file = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -359,6 +360,90 @@ fn what_cannot_be_a_database_is_refused_in_words_without_the_password() {
         let error = Store::open_postgres(url, &PostgresOptions::DEFAULT).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
+}
+
+/// Every file of the cluster, so that nothing is overlooked: tables, indexes, TOAST, statistics, the log.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => bytes.extend(bytes_below(&entry.path())),
+            // One that goes away meanwhile holds nothing any more.
+            _ => bytes.extend(std::fs::read(entry.path()).unwrap_or_default()),
+        }
+    }
+    bytes
+}
+
+/// T101: after forgetting and scrubbing, no file of the server holds a byte of it.
+#[test]
+fn what_is_forgotten_and_scrubbed_is_in_no_file_of_the_server() {
+    if shared().is_none() {
+        return;
+    }
+    // One of its own: what others do in its log would stand there as well.
+    let server = Server::start().unwrap();
+    server.sql("postgres", "ALTER SYSTEM SET wal_recycle = off").unwrap();
+    server.sql("postgres", "SELECT pg_reload_conf()").unwrap();
+    let url = server.database();
+    let store = postgres(&url);
+    let (scope, here, lineage) = (Scope::default(), workspace("x"), Lineage::root(b"c"));
+    let other = meet(&store, &scope, "an innocent text", sighting(here, "a", "innocent.rs"), 5);
+    // Short, so that it stands there as it is; and one that is taken out of its row.
+    for (at, text) in
+        ["zebrafish quokka".to_owned(), (0..900).map(|n| format!("wombat{n} {n}\n")).collect()].iter().enumerate()
+    {
+        let handle = meet(&store, &scope, text, sighting(here, "narwhal", &format!("platypus{at}.rs")), 10);
+        let mut batch = Batch::at(10);
+        batch.render(lineage.then(&[at as u8]), rendering("axolotl", handle));
+        batch.exchange(lineage.then(&[at as u8]), format!("{{\"id\":\"{handle}\",\"text\":\"okapi\"}}"));
+        batch.outcome(Outcome {
+            key: lineage.then(&[at as u8]),
+            handle: Some(handle),
+            document: "capybara".to_owned(),
+        });
+        store.write(&scope, batch).unwrap();
+    }
+    assert_eq!(store.candidates(&scope, &here, "quokka", Match::All, 9).unwrap().len(), 1);
+    server.sql(name_of(&url), "ANALYZE").unwrap();
+    let words = ["zebrafish", "quokka", "wombat", "narwhal", "platypus", "axolotl", "okapi", "capybara"];
+    let left = || -> Vec<&str> {
+        let bytes = bytes_below(server.folder());
+        words.iter().copied().filter(|word| memchr::memmem::find(&bytes, word.as_bytes()).is_some()).collect()
+    };
+    server.sql("postgres", "CHECKPOINT").unwrap();
+    assert_eq!(left(), words, "the search itself finds what is there");
+    let forgotten = store.forget(&scope, &here, Forget::Before(7)).unwrap();
+    assert_eq!(forgotten.erased, 1, "the innocent one is older");
+    let forgotten = store.forget(&scope, &here, Forget::All).unwrap();
+    assert_eq!((forgotten.erased, forgotten.pages_remain), (2, true));
+    assert!(!left().is_empty(), "deleted rows stay in their pages");
+    assert_eq!(store.scrub().unwrap().remains, Vec::<String>::new());
+    assert_eq!(left(), Vec::<&str>::new());
+    assert!(!store.contains(&scope, other).unwrap());
+    keep(&store, &scope, "and it goes on");
+
+    // Who may not end the log is told what is left to do, and who does not own the tables cannot begin.
+    let database = name_of(&url);
+    server.sql(database, "CREATE ROLE guest LOGIN; GRANT headroom_member, headroom_keeper TO guest").unwrap();
+    let guest = postgres(&server.address("guest", database));
+    let error = guest.scrub().unwrap_err().to_string();
+    assert!(error.contains("belongs to postgres") && error.contains("connect as that role"), "{error}");
+    let owned = server.sql(
+        "postgres",
+        "CREATE ROLE owner LOGIN CREATEROLE; GRANT headroom_member, headroom_keeper TO owner WITH ADMIN OPTION",
+    );
+    owned.unwrap();
+    server.sql("postgres", "CREATE DATABASE owned OWNER owner").unwrap();
+    let remains = postgres(&server.address("owner", "owned")).scrub().unwrap().remains;
+    assert!(
+        matches!(remains.as_slice(), [end, checkpoint] if end.contains("pg_switch_wal") && checkpoint.contains("CHECKPOINT")),
+        "{remains:?}"
+    );
+    server.sql("postgres", "ALTER SYSTEM RESET wal_recycle").unwrap();
+    server.sql("postgres", "SELECT pg_reload_conf()").unwrap();
+    let remains = store.scrub().unwrap().remains;
+    assert!(matches!(remains.as_slice(), [one] if one.contains("wal_recycle")), "{remains:?}");
 }
 
 /// T101: what is forgotten is in no row, whatever table.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use headroom::memory::{Known, Memory, Repository, shown};
 use headroom::{Engine, Handle};
-use headroom_store::{Forget, Note, Scope};
+use headroom_store::{Forget, Note, Scope, Store};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,18 +16,19 @@ use crate::{env, out};
 const PAGE: usize = 200;
 
 pub(crate) fn run(args: &MemoryArgs, engine: &Engine, scope: &Scope) -> Result<(), CliError> {
-    let memory = memory(args, engine, scope)?;
+    let memory = || memory(args, engine, scope);
     match &args.action {
-        MemoryAction::List { limit, json } => list(&memory, *limit, *json),
-        MemoryAction::Show { handle } => show(&memory, handle),
-        MemoryAction::Search { query, limit, json } => search(&memory, &query.join(" "), *limit, *json),
-        MemoryAction::Notes { query, json } => notes(&memory, &query.join(" "), *json),
+        MemoryAction::List { limit, json } => list(&memory()?, *limit, *json),
+        MemoryAction::Show { handle } => show(&memory()?, handle),
+        MemoryAction::Search { query, limit, json } => search(&memory()?, &query.join(" "), *limit, *json),
+        MemoryAction::Notes { query, json } => notes(&memory()?, &query.join(" "), *json),
         MemoryAction::Remember { text, topic } => {
-            remember(&memory, &text.join(" "), topic.as_deref().unwrap_or_default())
+            remember(&memory()?, &text.join(" "), topic.as_deref().unwrap_or_default())
         }
-        MemoryAction::Export { texts } => export(&memory, *texts),
-        MemoryAction::Forget { what, before, all } => forget(&memory, what.as_deref(), before.as_deref(), *all),
-        MemoryAction::Stats { json } => stats(&memory, *json),
+        MemoryAction::Export { texts } => export(&memory()?, *texts),
+        MemoryAction::Forget { what, before, all } => forget(&memory()?, what.as_deref(), before.as_deref(), *all),
+        MemoryAction::Stats { json } => stats(&memory()?, *json),
+        MemoryAction::Scrub => scrub(engine.store()),
     }
 }
 
@@ -146,12 +147,24 @@ fn forget(memory: &Memory, what: Option<&str>, before: Option<&str>, all: bool) 
         return Err(CliError::NotFound("that was not met in this workspace".to_owned()));
     }
     if forgotten.pages_remain {
-        out::say("headroom: another process is reading the store; old pages stay in its log until that is done");
+        out::say("headroom: bytes of it remain in the store's files; `headroom memory scrub` writes them anew");
     }
     out::line(&format!(
         "forgotten: {} texts ({} erased from the store), {} notes",
         forgotten.texts, forgotten.erased, forgotten.notes
     ))
+}
+
+fn scrub(store: &Store) -> Result<(), CliError> {
+    let scrubbed = store.scrub().map_err(failed)?;
+    for remains in &scrubbed.remains {
+        out::say(&format!("headroom: {remains}"));
+    }
+    out::line(if scrubbed.remains.is_empty() {
+        "the store's files were written anew; nothing that was erased is in them"
+    } else {
+        "the store's tables were written anew; something of what was erased may remain where said above"
+    })
 }
 
 fn stats(memory: &Memory, as_json: bool) -> Result<(), CliError> {

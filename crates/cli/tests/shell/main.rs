@@ -144,6 +144,17 @@ fn the_hook_is_entered_answers_and_is_taken_back() {
     assert!(none.status.code() == Some(2) && text(&none.stderr).contains("headroom wrap codex"));
 }
 
+#[test]
+fn a_store_is_written_anew_and_keeps_what_it_holds() {
+    let home = Home::new();
+    let short = home.run(&["run", "--always", "--", "sh", "-c", LOG]);
+    // No repository is needed, because it is about all of the store.
+    let scrubbed = home.run(&["memory", "scrub"]);
+    assert!(scrubbed.status.success(), "{}", text(&scrubbed.stderr));
+    assert_eq!(text(&scrubbed.stdout), "the store's files were written anew; nothing that was erased is in them\n");
+    assert!(text(&home.run(&["get", handle(text(&short.stdout))]).stdout).contains("/dev/sdb1 failed"));
+}
+
 /// What an agent kept is played to the figures of the conversation that it was written from.
 #[test]
 fn an_audit_agrees_with_a_replay_and_changes_nothing() {

@@ -12,6 +12,7 @@ mod lookup;
 mod memory;
 mod pool;
 mod schema;
+mod scrub;
 mod write;
 
 use std::future::Future;
@@ -29,7 +30,7 @@ use crate::access::{Grant, SecretHash};
 use crate::packed::{clamp, unpack, unpack_bytes};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
-    Scope, StoreError, StoredReceipt, Workspace,
+    Scope, Scrubbed, StoreError, StoredReceipt, Workspace,
 };
 use lanes::Lanes;
 use lookup::{Found, Lookups, Table, lookup};
@@ -479,6 +480,10 @@ impl Postgres {
 
     pub(crate) fn memory_figures(&self, scope: &Scope, workspace: &Workspace) -> Result<MemoryFigures, StoreError> {
         memory::figures(self, scope, workspace)
+    }
+
+    pub(crate) fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        scrub::scrub(self)
     }
 
     pub(crate) fn forget(&self, scope: &Scope, workspace: &Workspace, what: Forget) -> Result<Forgotten, StoreError> {

@@ -10,7 +10,7 @@ use crate::StoreError;
 
 /// The steps from an empty database to the newest schema; `meta` says how many it has taken. Append only, and only what an older version can
 /// live with: during a rollout both are at work.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 
 /// The oldest version that can work with the newest schema; counts like the migrations. Raised only by a step that breaks that rule.
 const WORKS_FROM: i64 = 1;

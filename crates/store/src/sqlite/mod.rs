@@ -18,7 +18,7 @@ use crate::access::{Grant, SecretHash};
 use crate::packed::{clamp, unpack, unpack_bytes};
 use crate::{
     Batch, Collected, Forget, Forgotten, Holdings, Lineage, Match, MemoryFigures, NewNote, Note, Remembered, Rendering,
-    Scope, StoreError, StoredReceipt, Workspace,
+    Scope, Scrubbed, StoreError, StoredReceipt, Workspace,
 };
 use writer::Writer;
 
@@ -227,6 +227,11 @@ impl Sqlite {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let (scope, workspace) = (scope.key(), *workspace);
         self.writer.run(move |connection| sightings::forget(connection, &scope, &workspace, what))
+    }
+
+    pub(crate) fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.writer.run(|connection| sightings::scrub(connection).map_err(StoreError::access("be rewritten")))
     }
 
     pub(crate) fn remember(&self, scope: &Scope, workspace: &Workspace, note: NewNote) -> Result<Note, StoreError> {

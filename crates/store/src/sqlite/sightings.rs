@@ -9,7 +9,7 @@ use super::{schema, words};
 use crate::packed::clamp;
 use crate::sighting::SIGHTINGS_PER_TEXT;
 use crate::{
-    Forget, Forgotten, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Seen, Sighting,
+    Forget, Forgotten, Match, MemoryFigures, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Scrubbed, Seen, Sighting,
     StoreError, Workspace,
 };
 
@@ -276,6 +276,16 @@ fn wipe(connection: &Connection) -> bool {
     let _ = connection.execute_batch("PRAGMA incremental_vacuum");
     let busy: rusqlite::Result<i64> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
     matches!(busy, Ok(0))
+}
+
+/// Writes the file anew, without a trace of what was deleted: also of what went before free pages were overwritten.
+pub(super) fn scrub(connection: &Connection) -> rusqlite::Result<Scrubbed> {
+    connection.execute_batch("VACUUM")?;
+    let remains = match wipe(connection) {
+        true => Vec::new(),
+        false => vec!["another process is reading the store; old pages stay in its log until that is done".to_owned()],
+    };
+    Ok(Scrubbed { remains })
 }
 
 /// Keeps a note, or counts it once more.
