@@ -81,8 +81,15 @@ export interface CompressionConfig {
 }
 
 export interface HeadroomOptions {
-  /** `memory`, `sqlite:///absolute/path` or a path; by default the user's own store, which the proxy and the command line share. */
+  /**
+   * `memory`, `sqlite:///absolute/path`, a path or `postgres://user:password@host/database`; by default the user's own store, which the proxy and the
+   * command line share.
+   */
   store?: string;
+  /** Whose the originals are, where several share a store: nobody reads those of another tenant. */
+  tenant?: string;
+  /** Which of the tenant's projects they belong to: the same, one step further down. */
+  project?: string;
   compressionConfig?: CompressionConfig;
   policy?: "off" | "meter" | "lossless" | "standard";
   /** When the retrieval tool is offered in conversations. */

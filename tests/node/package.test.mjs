@@ -51,6 +51,17 @@ test("what is left out is given back", async () => {
   rmSync(folder, { recursive: true });
 });
 
+test("tenants share a store and nothing in it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "headroom-"));
+  const open = (project) => new Headroom({ store: `sqlite:///${folder}/store.db`, tenant: "a", project });
+  const [own, other] = [open("p"), open("q")];
+  const { handle } = own.compress(ROWS);
+  assert.equal(await own.retrieve(handle), ROWS);
+  await assert.rejects(other.retrieve(handle), HandleError);
+  await Promise.all([own.close(), other.close()]);
+  rmSync(folder, { recursive: true });
+});
+
 test("lines are named in three ways", async () => {
   const lines = Array.from({ length: 300 }, (_, n) => `2024-05-01T10:00:${String(n % 60).padStart(2, "0")}Z INFO worker took ${n + 1} ms\n`);
   const hr = new Headroom("memory");

@@ -76,6 +76,23 @@ class Package(unittest.TestCase):
                 self.assertIn("running", hr.answer({"content_id": result.handle, "json_path": "$[7].state"}))
                 self.assertEqual(hr.retrieve(result.handle, json_path="$[7].load"), str(7 * 37 % 100))
 
+    def test_tenants_share_a_store_and_nothing_in_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with Headroom(f"sqlite:///{folder}/store.db", tenant="a", project="p") as hr:
+                handle = hr.compress(ROWS).handle
+                self.assertEqual(hr.retrieve(handle), ROWS)
+            with Headroom(f"sqlite:///{folder}/store.db", tenant="a", project="q") as hr:
+                self.assertRaises(HandleError, hr.retrieve, handle)
+
+    def test_a_database_that_is_away_costs_the_savings_only(self):
+        # Port 1 is nobody's.
+        with Headroom("postgres://user:secret@127.0.0.1:1/headroom") as hr:
+            result = hr.compress(ROWS)
+            self.assertTrue(result.handle is None and json.loads(ROWS))
+            with self.assertRaises(StoreError) as raised:
+                hr.retrieve("hr_4k2m9x7qw3")
+            self.assertNotIn("secret", str(raised.exception))
+
     def test_lines_are_named_in_three_ways(self):
         text = "".join(f"2024-05-01T10:00:{n % 60:02}Z INFO worker took {n} ms\n" for n in range(1, 301))
         hr = Headroom("memory")

@@ -85,11 +85,11 @@ impl Headroom {
     /// When a setting cannot be, or the store cannot be opened.
     pub fn open(options: &Options) -> Result<Self, Error> {
         let policy = options.policy()?;
-        Ok(Self::on(options.open_store()?, policy))
+        Ok(Self::on(options.open_store()?, policy, options.scope()))
     }
 
-    fn on(store: Store, policy: Policy) -> Self {
-        let state = State { engine: Engine::new(store), policy, scope: Scope::default(), loopbacks: Mutex::default() };
+    fn on(store: Store, policy: Policy, scope: Scope) -> Self {
+        let state = State { engine: Engine::new(store), policy, scope, loopbacks: Mutex::default() };
         Self { state: RwLock::new(Some(Arc::new(state))) }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 use headroom::{Kinds, Mode, Policy, Retrieval};
-use headroom_store::{SqliteOptions, Store};
+use headroom_store::{Scope, SqliteOptions, Store};
 
 use crate::Error;
 
@@ -38,9 +38,13 @@ impl Spelling {
 /// Settings as the caller wrote them; what is `None` has its default.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// `memory`, `sqlite:///absolute/path`, `sqlite:relative/path` or a path; by default the user's own store, which the proxy and the
-    /// command line share.
+    /// `memory`, `sqlite:///absolute/path`, `sqlite:relative/path`, a path or `postgres://user:password@host/database`; by default the user's
+    /// own store, which the proxy and the command line share.
     pub store: Option<String>,
+    /// Whose the originals are, where several share a store; nobody by default.
+    pub tenant: Option<String>,
+    /// Which of the tenant's projects they belong to.
+    pub project: Option<String>,
     /// Settings by kind of text, as a JSON object; see [`Kinds`].
     pub compression_config: Option<String>,
     /// `off`, `meter`, `lossless`, `standard`.
@@ -81,12 +85,18 @@ impl Options {
         said.map(|said| one_of(&self.spelling.of(name), said, known)).transpose()
     }
 
+    /// Whose entries of the store are read and written.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::new(self.tenant.as_deref().unwrap_or_default(), self.project.as_deref().unwrap_or_default())
+    }
+
     /// Opens the store that they name.
     pub(crate) fn open_store(&self) -> Result<Store, Error> {
         let sqlite = |path: PathBuf| Ok(Store::open_sqlite(&path, &SqliteOptions::DEFAULT)?);
         match self.store.as_deref() {
             None => sqlite(own_store()?),
             Some("memory") => Ok(Store::memory()),
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => database(url),
             Some(named) => sqlite(path_of(named)?),
         }
     }
@@ -110,6 +120,16 @@ pub(crate) fn no_such(name: &str, said: &str, known: &[&str]) -> Error {
     Error::Config(format!("{name}: unknown value {said:?}; {meant}known: {}", known.join(", ")))
 }
 
+#[cfg(feature = "postgres")]
+fn database(url: &str) -> Result<Store, Error> {
+    Ok(Store::open_postgres(url, &headroom_store::PostgresOptions::DEFAULT)?)
+}
+
+#[cfg(not(feature = "postgres"))]
+fn database(_: &str) -> Result<Store, Error> {
+    Err(Error::Config("store: this was built without the feature postgres; name a file".to_owned()))
+}
+
 /// The file that a store's name stands for.
 fn path_of(named: &str) -> Result<PathBuf, Error> {
     let path = match named.split_once(':') {
@@ -118,7 +138,7 @@ fn path_of(named: &str) -> Result<PathBuf, Error> {
         // One letter is a drive.
         Some((scheme, _)) if scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             return Err(Error::Config(format!(
-                "store: {scheme:?} is no kind of store; write \"memory\", \"sqlite:///absolute/path\" or a path"
+                "store: {scheme:?} is no kind of store; write \"memory\", \"sqlite:///absolute/path\", a path or \"postgres://...\""
             )));
         }
         _ => named,

@@ -92,6 +92,7 @@ impl Proxy {
                 *own = check_url("target", said)?;
             }
         }
+        config.scope = options.options.scope();
         config.token = options.token.clone().map(Token::new);
         Ok(Self { options: options.options.clone(), config, running: Mutex::default() })
     }

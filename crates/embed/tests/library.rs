@@ -37,6 +37,28 @@ fn what_is_left_out_is_given_back() {
     assert_eq!(explained, json!({"original": {"handle": handle, "bytes": text.len(), "lines": 300}, "request": null}));
 }
 
+/// Several programs on one store, in a file or a database: each reads its own tenant's project.
+#[test]
+fn tenants_share_a_store_and_nothing_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db").display().to_string();
+    let database = headroom_testkit::postgres::shared().map(|server| server.database());
+    for store in [Some(file), database].into_iter().flatten() {
+        let open = |tenant: &str, project: &str| {
+            let (tenant, project) = (Some(tenant.to_owned()), Some(project.to_owned()));
+            Headroom::open(&Options { store: Some(store.clone()), tenant, project, ..Options::default() }).unwrap()
+        };
+        let (text, own) = (lines(300), open("a", "p"));
+        let handle = own.compress(&text, &Call::default()).unwrap().handle.unwrap().to_string();
+        drop(own);
+        assert_eq!(open("a", "p").retrieve(&handle, &Selection::default()).unwrap(), text);
+        for (tenant, project) in [("a", "q"), ("b", "p"), ("", "")] {
+            let refused = open(tenant, project).retrieve(&handle, &Selection::default()).unwrap_err();
+            assert!(matches!(refused, Error::Handle(_)), "{refused:?}");
+        }
+    }
+}
+
 #[test]
 fn a_conversation_is_prepared_the_same_way_on_every_turn() {
     let settings = r#"{"log": {"enabled": false}}"#.to_owned();

@@ -75,7 +75,7 @@ function lines(value) {
   return ends.map((end) => whole("lines", end, 1, 2 ** 32 - 1) ?? refuse("lines", '"120-180", [120, 180] or 120', value));
 }
 
-const SETTINGS = ["store", "compressionConfig", "policy", "retrieval", "ccrEnabled"];
+const SETTINGS = ["store", "tenant", "project", "compressionConfig", "policy", "retrieval", "ccrEnabled"];
 
 /** What a library and a proxy have in common. */
 function settings(options) {
@@ -85,6 +85,8 @@ function settings(options) {
   }
   return {
     store: optionalText("store", options.store),
+    tenant: optionalText("tenant", options.tenant),
+    project: optionalText("project", options.project),
     compressionConfig: config === undefined ? undefined : json("compressionConfig", config),
     policy: optionalText("policy", options.policy),
     retrieval: optionalText("retrieval", options.retrieval),

@@ -146,6 +146,10 @@ pub fn compress(text: String, options: TextOptions) -> napi::Result<CompressResu
 pub struct Settings {
     /// The store.
     pub store: Option<String>,
+    /// Whose its entries are.
+    pub tenant: Option<String>,
+    /// Which of the tenant's projects they belong to.
+    pub project: Option<String>,
     /// Settings by kind of text, as JSON.
     pub compression_config: Option<String>,
     /// How much may be done.
@@ -158,8 +162,9 @@ pub struct Settings {
 
 impl From<Settings> for Options {
     fn from(settings: Settings) -> Self {
-        let Settings { store, compression_config, policy, retrieval, ccr_enabled } = settings;
-        Self { store, compression_config, policy, retrieval, ccr_enabled, spelling: Spelling::Camel }
+        let Settings { store, tenant, project, compression_config, policy, retrieval, ccr_enabled } = settings;
+        let spelling = Spelling::Camel;
+        Self { store, tenant, project, compression_config, policy, retrieval, ccr_enabled, spelling }
     }
 }
 

@@ -87,12 +87,16 @@ def lines(value: Optional[Lines]) -> Optional[tuple[int, int]]:
 
 
 def settings(
-    store: Any, compression_config: Any, policy: Any, retrieval: Any, ccr_enabled: Any
-) -> tuple[Optional[str], Optional[str], Optional[str], Optional[str], Optional[bool]]:
+    store: Any, tenant: Any, project: Any, compression_config: Any, policy: Any, retrieval: Any, ccr_enabled: Any
+) -> tuple[
+    Optional[str], Optional[str], Optional[str], Optional[str], Optional[str], Optional[str], Optional[bool]
+]:
     if hasattr(store, "__fspath__"):
         store = store.__fspath__()
     return (
         optional_text("store", store),
+        optional_text("tenant", tenant),
+        optional_text("project", project),
         config(compression_config),
         optional_text("policy", policy),
         optional_text("retrieval", retrieval),

@@ -72,8 +72,9 @@ class CompressedMessages:
 class Headroom:
     """The engine on a store. May be used by several threads at once, and as a context manager.
 
-    ``store`` is ``"memory"``, ``"sqlite:///absolute/path"`` or a path; by default it is the user's own store, which the proxy and the command
-    line share. ``policy`` is ``off``, ``meter``, ``lossless`` or ``standard``; ``retrieval`` says when the retrieval tool is offered in conversations:
+    ``store`` is ``"memory"``, ``"sqlite:///absolute/path"``, a path or ``"postgres://user:password@host/database"``; by default it is the user's own store,
+    which the proxy and the command line share. Where several share a store, ``tenant`` and ``project`` say whose the originals are: nobody reads those of
+    another. ``policy`` is ``off``, ``meter``, ``lossless`` or ``standard``; ``retrieval`` says when the retrieval tool is offered in conversations:
     ``auto``, ``always`` or ``never``, for which ``ccr_enabled=False`` is another word.
 
     ``compression_config`` has settings by kind of text, ``{"json": {"threshold": 1000}}``: ``compressor``, ``enabled``, ``threshold`` in tokens, ``level``;
@@ -88,9 +89,11 @@ class Headroom:
         policy: Optional[str] = None,
         retrieval: Optional[str] = None,
         ccr_enabled: Optional[bool] = None,
+        tenant: Optional[str] = None,
+        project: Optional[str] = None,
     ) -> None:
         self._library = _native.Library(
-            _arguments.settings(store, compression_config, policy, retrieval, ccr_enabled)
+            _arguments.settings(store, tenant, project, compression_config, policy, retrieval, ccr_enabled)
         )
 
     def compress(

@@ -2,7 +2,9 @@
 
 from typing import Optional, final
 
-_Settings = tuple[Optional[str], Optional[str], Optional[str], Optional[str], Optional[bool]]
+_Settings = tuple[
+    Optional[str], Optional[str], Optional[str], Optional[str], Optional[str], Optional[str], Optional[bool]
+]
 
 @final
 class Omission:

@@ -33,10 +33,12 @@ class HeadroomProxy:
         policy: Optional[str] = None,
         retrieval: Optional[str] = None,
         align: Optional[str] = None,
+        tenant: Optional[str] = None,
+        project: Optional[str] = None,
     ) -> None:
         one, several = _targets(target)
         self._proxy = _native.Proxy(
-            _arguments.settings(store, compression_config, policy, retrieval, ccr_enabled),
+            _arguments.settings(store, tenant, project, compression_config, policy, retrieval, ccr_enabled),
             one,
             several,
             _arguments.text("host", host),

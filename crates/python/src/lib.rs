@@ -131,10 +131,11 @@ fn compress(
 }
 
 /// Settings that a library and a proxy share, in the order of the arguments.
-type Settings = (Option<String>, Option<String>, Option<String>, Option<String>, Option<bool>);
+type Settings =
+    (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<bool>);
 
-fn options((store, compression_config, policy, retrieval, ccr_enabled): Settings) -> Options {
-    Options { store, compression_config, policy, retrieval, ccr_enabled, ..Options::default() }
+fn options((store, tenant, project, compression_config, policy, retrieval, ccr_enabled): Settings) -> Options {
+    Options { store, tenant, project, compression_config, policy, retrieval, ccr_enabled, ..Options::default() }
 }
 
 /// The engine on a store.
