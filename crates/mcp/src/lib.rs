@@ -4,14 +4,15 @@
 //! and the other way round. Files are read only below the client's roots.
 
 mod arguments;
+mod behind;
 mod http;
 mod relay;
 mod roots;
 mod server;
 mod tools;
 
+pub use behind::wrap;
 pub use http::{HttpError, serve_http};
-pub use relay::wrap;
 pub use server::{Server, serve_stdio};
 
 /// Why the server ended.

@@ -1,16 +1,12 @@
 //! Standing in front of another MCP server: what its tools return gets shorter, all else passes byte for byte.
 //!
-//! [`Relay`] does no input or output; [`wrap`] runs a server over stdin and stdout with one. Messages are lines of JSON-RPC 2.0, as the
+//! [`Relay`] does no input or output; [`crate::wrap`] runs a server over stdin and stdout with one. Messages are lines of JSON-RPC 2.0, as the
 //! stdio transport of MCP has them. A batch (an array; out of the protocol since version 2025-06-18) passes as it is.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use headroom::{Engine, Kinds, ToolCall, compress_tool_result};
 use headroom_store::Scope;
@@ -18,7 +14,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::ServeError;
 use crate::roots::Roots;
 use crate::server::tool;
 use crate::tools::{RETRIEVE, Workplace};
@@ -35,7 +30,7 @@ enum Asked {
 }
 
 /// What is known of one client's conversation with one server.
-struct Relay {
+pub(crate) struct Relay {
     workplace: Workplace,
     /// By the request's id as it is written.
     open: Mutex<Open>,
@@ -108,7 +103,7 @@ struct Named<'m> {
 }
 
 impl Relay {
-    fn new(engine: Engine, scope: Scope, kinds: Kinds) -> Self {
+    pub(crate) fn new(engine: Engine, scope: Scope, kinds: Kinds) -> Self {
         let roots = Roots::default().into();
         let workplace = Workplace { engine, scope, roots, kinds, agent: String::new(), memory: None, witness: None };
         Self { workplace, open: Mutex::default() }
@@ -118,8 +113,13 @@ impl Relay {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the client waits for an answer that the server may still give.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.open().asked.is_empty()
+    }
+
     /// Takes note of a line of the client's. Gives the answer where it is for us, and not for the server.
-    fn hear_client(&self, line: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn hear_client(&self, line: &[u8]) -> Option<Vec<u8>> {
         let message: Message<'_> = serde_json::from_slice(line).ok()?;
         let method = message.method.as_deref()?;
         if method == "notifications/cancelled" {
@@ -160,7 +160,7 @@ impl Relay {
     }
 
     /// A line of the server's as the client is to read it.
-    fn hear_server<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
+    pub(crate) fn hear_server<'l>(&self, line: &'l [u8]) -> Cow<'l, [u8]> {
         match catch_unwind(AssertUnwindSafe(|| self.edit(line))) {
             Ok(Some(edited)) => Cow::Owned(edited),
             // Whatever went wrong, the server's own line is right.
@@ -246,85 +246,6 @@ fn splice(text: &str, edits: &[(&str, String)]) -> Vec<u8> {
     }
     out.extend_from_slice(&text.as_bytes()[done..]);
     out
-}
-
-/// Runs an MCP server with this process's stdin and stdout, with its tools' results shortened. Returns when the server has ended.
-///
-/// The server's tools get one more, which reads back what was left out. Blocks; a thread that waits for the client is left behind.
-///
-/// # Errors
-///
-/// When the server cannot be started, or the client is gone.
-pub fn wrap(command: &[OsString], engine: Engine, scope: Scope, kinds: Kinds) -> Result<ExitStatus, ServeError> {
-    let [program, arguments @ ..] = command else { return Err(ServeError::Behind("no server is named".to_owned())) };
-    let mut server = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| ServeError::Behind(format!("cannot start {}: {error}", program.display())))?;
-    let (Some(to_server), Some(from_server)) = (server.stdin.take(), server.stdout.take()) else {
-        return Err(ServeError::Behind("the server has no stdin or no stdout".to_owned()));
-    };
-    let relay = std::sync::Arc::new(Relay::new(engine, scope, kinds));
-    let clients = std::sync::Arc::clone(&relay);
-    thread::spawn(move || {
-        // When the client is gone, the server's stdin is closed, which tells it to end.
-        let _ = lead_on(io::stdin(), to_server, |line| match clients.hear_client(line) {
-            None => Ok(Cow::Borrowed(line)),
-            Some(answer) => write(&answer).map(|()| Cow::Borrowed(&[][..])),
-        });
-    });
-    let served = lead_on(from_server, Stdout, |line| Ok(relay.hear_server(line)));
-    if let Err(error) = served {
-        end(&mut server);
-        return Err(ServeError::Broken(error.to_string()));
-    }
-    server.wait().map_err(|error| ServeError::Behind(error.to_string()))
-}
-
-/// Leads lines from one side to the other until the one ends.
-fn lead_on(
-    from: impl Read,
-    mut to: impl Write,
-    mut change: impl for<'l> FnMut(&'l [u8]) -> io::Result<Cow<'l, [u8]>>,
-) -> io::Result<()> {
-    let mut from = BufReader::new(from);
-    let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line)? > 0 {
-        to.write_all(&change(&line)?)?;
-        to.flush()?;
-        line.clear();
-        // One long message does not stay in memory.
-        line.shrink_to(1 << 20);
-    }
-    Ok(())
-}
-
-fn write(bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
-}
-
-/// Stdout, locked for a whole message at a time.
-struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write(bytes).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Ends a server whose client is gone.
-fn end(server: &mut Child) {
-    // It may have ended by itself.
-    let _ = server.kill();
-    let _ = server.wait();
 }
 
 #[cfg(test)]

@@ -251,6 +251,112 @@ fn a_wrapped_server_says_less_and_ends_as_it_does() {
     assert!(!missing.status.success() && text(&missing.stderr).contains("cannot start no-such-server-anywhere"));
 }
 
+/// A line of `/proc/PID/status`, if the process is there.
+#[cfg(target_os = "linux")]
+fn status_of(pid: u32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?.trim().to_owned())
+}
+
+/// The most memory a process has had, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_kib(pid: u32) -> Option<u64> {
+    status_of(pid, "VmHWM")?.split(' ').next()?.parse().ok()
+}
+
+/// T111: nothing of what a client would have cut anyway is claimed as saved, and it is not held.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_that_prints_without_end_passes_in_bounded_memory_and_counts_for_nothing() {
+    use std::io::Read;
+    const BYTES: u64 = 1_600_000_000;
+    let home = Home::new();
+    let script = format!("yes 'worker took 12 ms, which nobody asked for' | head -c {BYTES}; exit 7");
+    let mut child = home.headroom(&["run", "--always", "--", "sh", "-c", &script]).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let (mut chunk, mut passed, mut peak) = (vec![0; 1 << 20], 0_u64, 0);
+    loop {
+        let read = stdout.read(&mut chunk).unwrap();
+        if read == 0 {
+            break;
+        }
+        passed += read as u64;
+        peak = peak.max(peak_kib(child.id()).unwrap_or(0));
+    }
+    assert_eq!((child.wait().unwrap().code(), passed), (Some(7), BYTES));
+    assert!((1..256 << 10).contains(&peak), "{peak} KiB");
+    let stats: Value = serde_json::from_slice(&home.run(&["stats", "--json"]).stdout).unwrap();
+    assert_eq!((&stats["total"]["requests"], &stats["total"]["tokens_saved"]), (&json!(0), &json!(0)), "{stats}");
+}
+
+/// T117: two hundred calls are answered by one process, which ends when its client does.
+#[test]
+#[cfg(target_os = "linux")]
+fn many_calls_leave_no_process_behind() {
+    let children = |of: u32| -> Vec<u32> {
+        let pids = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| status_of(*pid, "PPid").is_some_and(|parent| parent == of.to_string())).collect()
+    };
+    let home = Home::new();
+    let log = Command::new("sh").args(["-c", LOG]).output().unwrap();
+    let mut child = home.headroom(&["mcp"]).stdin(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut client = Client { child, lines };
+    let hello =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    client.ask(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}));
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    writeln!(client.child.stdin.as_mut().unwrap(), "{ready}").unwrap();
+    let mut peaks = Vec::new();
+    for call in 1..=200 {
+        let output = format!("{}call {call}\n", text(&log.stdout));
+        let call = json!({"name": "compress_command_output", "arguments": {"output": output}});
+        let answer = client.ask(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}));
+        assert!(answer.contains("/dev/sdb1 failed"), "{answer}");
+        peaks.push(peak_kib(client.child.id()).unwrap());
+    }
+    assert_eq!(children(client.child.id()), Vec::<u32>::new());
+    // A machine with 2 GiB has more to do than this.
+    assert!(peaks[199] < 256 << 10, "{} KiB", peaks[199]);
+    assert!(
+        peaks[199] < peaks[49] + (32 << 10),
+        "it grows: {} KiB after 50 calls, {} after 200",
+        peaks[49],
+        peaks[199]
+    );
+    drop(client.child.stdin.take());
+    let start = Instant::now();
+    assert!(client.child.wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(10));
+
+    // A server that is wrapped and does not heed the end of its input goes with the client that goes.
+    let script = "echo $$ >&2; trap '' TERM; while :; do sleep 0.1; done";
+    let mut child = home.headroom(&["mcp", "wrap", "--", "sh", "-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let server: u32 = stderr.next().unwrap().unwrap().parse().unwrap();
+    drop(child.stdin.take());
+    let start = Instant::now();
+    child.wait().unwrap();
+    // Official clients kill what they have started four seconds after they closed its stdin.
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert_eq!(status_of(server, "State"), None, "the server is still there");
+
+    // One that is told to end takes its server with it; what a server has said before it ended arrives, whoever holds its stdout.
+    let script = "echo $$ >&2; sleep 0.2; while :; do sleep 0.1; done";
+    let mut child = home.headroom(&["mcp", "wrap", "--", "sh", "-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let server: u32 = stderr.next().unwrap().unwrap().parse().unwrap();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    child.wait().unwrap();
+    assert_eq!(status_of(server, "State"), None, "the server is still there");
+    let script = "sleep 20 2>/dev/null & n=0; while [ $n -lt 5000 ]; do echo \"{\\\"n\\\":$n}\"; n=$((n + 1)); done; exit 3";
+    let start = Instant::now();
+    let said = home.run(&["mcp", "wrap", "--", "sh", "-c", script]);
+    assert_eq!((said.status.code(), text(&said.stdout).lines().last()), (Some(3), Some("{\"n\":4999}")));
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
 /// T099: secrets are printed once and kept nowhere.
 #[test]
 fn tokens_are_made_changed_and_ended_and_the_store_has_none_of_them() {
