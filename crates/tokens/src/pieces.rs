@@ -122,26 +122,33 @@ const PLAIN: [Plain; 256] = {
     plain
 };
 
-/// The pieces of a text, in order; together they are the text.
-pub(crate) fn pieces(pattern: Pattern, text: &str) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        if at >= text.len() {
-            return None;
-        }
-        let start = at;
-        at = Scanner { text, bytes: text.as_bytes() }.end_of_piece(pattern, start);
-        Some(&text.as_bytes()[start..at])
-    })
-}
-
+/// Finds where the pieces of a text end.
 #[derive(Clone, Copy)]
-struct Scanner<'t> {
+pub(crate) struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
 }
 
-impl Scanner<'_> {
+/// Every byte of a word has its highest bit set, or its lowest.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// How many of the first bytes of a word (little-endian) are lower-case letters. All eight are looked at together: a loop that ends after
+/// an unforeseeable number of bytes costs a misprediction for each piece.
+#[inline]
+const fn lower_letters(word: u64) -> usize {
+    let ascii = word & !HIGH;
+    let from_a = ascii + (0x80 - b'a' as u64) * LOW;
+    let after_z = ascii + (0x7f - b'z' as u64) * LOW;
+    let others = !(from_a & !after_z & !word) & HIGH;
+    (others.trailing_zeros() / 8) as usize
+}
+
+impl<'t> Scanner<'t> {
+    pub(crate) const fn new(text: &'t str) -> Self {
+        Self { text, bytes: text.as_bytes() }
+    }
+
     /// Class of the character at `at` and where the next one starts; `None` at the end.
     #[inline]
     fn class(self, at: usize) -> Option<(Class, usize)> {
@@ -164,7 +171,9 @@ impl Scanner<'_> {
         at
     }
 
-    fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
+    /// The end of the piece that starts at `at`, which is where another one ended and not the end of the text.
+    #[inline]
+    pub(crate) fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
         self.end_of_plain(pattern, at).unwrap_or_else(|| self.end_of_any(pattern, at))
     }
 
@@ -176,7 +185,7 @@ impl Scanner<'_> {
         let lead = usize::from(matches!(PLAIN[usize::from(first)], Plain::Space | Plain::Symbol));
         let start = at + lead;
         let end = match pattern {
-            Pattern::O200k => self.plain(self.plain(start, Plain::Upper), Plain::Lower),
+            Pattern::O200k => self.lower_run(self.plain(start, Plain::Upper)),
             Pattern::Cl100k if first == b'\'' => return None,
             Pattern::Cl100k => self.plain_run(start, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
         };
@@ -239,6 +248,19 @@ impl Scanner<'_> {
             _ => false,
         });
         at + tail.count()
+    }
+
+    /// The end of the run of ASCII lower-case letters from `at` on.
+    #[inline]
+    fn lower_run(self, mut at: usize) -> usize {
+        while let Some(chunk) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let letters = lower_letters(u64::from_le_bytes(*chunk));
+            at += letters;
+            if letters < 8 {
+                return at;
+            }
+        }
+        self.plain(at, Plain::Lower)
     }
 
     #[inline]
