@@ -12,8 +12,6 @@
 //! rounds, which keeps it linear); what was joined and pays for its definition becomes a phrase. Phrases consist of whole words of one line.
 //! What a reader would quote is left out of them: hits of a search, the words of a page.
 
-use std::collections::HashMap;
-
 use headroom_core::CountTokens;
 
 use crate::log::lex::{self, HashedMap};
@@ -65,17 +63,12 @@ pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: Plain) -> Opti
         return None;
     }
     let sign = SIGNS.into_iter().find(|sign| text.split(*sign).skip(1).all(|after| name_of(after).is_none()))?;
-    let mut joined = Joined::of(text, plain);
-    for _ in 0..ROUNDS {
-        if !joined.join() {
-            break;
-        }
-    }
-    let names = joined.names();
-    if names.is_empty() {
+    let joined = Joined::of(text, plain);
+    let phrases = joined.phrases();
+    if phrases.is_empty() {
         return None;
     }
-    let encoded = joined.write(sign, &names);
+    let encoded = joined.write(sign, &phrases);
     let exact = encoded.len() < text.len() && decode(&encoded).as_deref() == Some(text);
     (exact && tokens.count(&encoded) * 100 <= tokens.count(text) * (100 - SHARE)).then_some(encoded)
 }
@@ -100,15 +93,21 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let rest = encoded.strip_prefix(INTRODUCTION.0)?;
     let sign = rest.chars().next()?;
     let (definitions, body) = rest[sign.len_utf8()..].strip_prefix(INTRODUCTION.1)?.split_once("\n\n")?;
-    let phrases: HashMap<&str, &str> =
-        definitions.split('\n').map(|line| line.split_once('=')).collect::<Option<_>>()?;
+    let mut phrases: Vec<Option<&str>> = vec![None; NAMES];
+    for line in definitions.split('\n') {
+        let (name, phrase) = line.split_once('=')?;
+        // What is no name is never asked for.
+        if let Some(name) = name_of(name).filter(|known| known.len() == name.len()) {
+            phrases[index_of(name)] = Some(phrase);
+        }
+    }
     let mut text = String::with_capacity(encoded.len() * 2);
     let mut parts = body.split(sign);
     text.push_str(parts.next()?);
     for part in parts {
         match name_of(part) {
             Some(name) => {
-                text.push_str(phrases.get(name)?);
+                text.push_str(phrases[index_of(name)]?);
                 text.push_str(&part[name.len()..]);
             }
             None => {
@@ -123,7 +122,8 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 /// A text as a sequence of symbols, each a lexeme or two symbols joined.
 struct Joined<'t> {
     text: &'t str,
-    sequence: Vec<Place>,
+    /// In the order of the text; those that became part of the one before them have the symbol [`GONE`].
+    places: Vec<Place>,
     symbols: Vec<Symbol>,
 }
 
@@ -146,12 +146,26 @@ struct Symbol {
 /// The symbol of line ends and of what is plain, which are part of no phrase.
 const LINE_END: u32 = 0;
 
+/// The symbol of places that are part of the place before them.
+const GONE: u32 = u32::MAX;
+
 impl<'t> Joined<'t> {
     fn of(text: &'t str, plain: Plain) -> Self {
+        let mut joined = Self::lexemes(text, plain);
+        let mut rounds = Rounds::of(&joined.places);
+        for _ in 0..ROUNDS {
+            if !rounds.join(&mut joined) {
+                break;
+            }
+        }
+        joined
+    }
+
+    fn lexemes(text: &'t str, plain: Plain) -> Self {
         let mut symbols = vec![Symbol { start: 0, end: 0, parts: None }];
         let mut known: HashedMap<u32> = HashedMap::default();
         known.insert(lex::hash(b"\n"), LINE_END);
-        let mut sequence = Vec::with_capacity(text.len() / 3);
+        let mut places = Vec::with_capacity(text.len() / 3);
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
@@ -159,7 +173,7 @@ impl<'t> Joined<'t> {
             let whole = plain(text, at);
             if whole > 0 {
                 at += whole;
-                sequence.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
+                places.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
                 continue;
             }
             let class = class(bytes[at]);
@@ -173,63 +187,15 @@ impl<'t> Joined<'t> {
                 symbols.push(Symbol { start, end, parts: None });
                 symbols.len() as u32 - 1
             });
-            sequence.push(Place { symbol, start, end });
+            places.push(Place { symbol, start, end });
         }
-        Self { text, sequence, symbols }
+        Self { text, places, symbols }
     }
 
-    /// Joins the pairs that are seen most often, no symbol in two of them; whether there were any.
-    fn join(&mut self) -> bool {
-        let key = |a: Place, b: Place| u64::from(a.symbol) << 32 | u64::from(b.symbol);
-        let mut counts: HashedMap<(usize, usize)> = HashedMap::default();
-        for (at, pair) in self.sequence.windows(2).enumerate() {
-            if pair[0].symbol != LINE_END && pair[1].symbol != LINE_END {
-                counts.entry(lex::mix(key(pair[0], pair[1]))).or_insert((0, at)).0 += 1;
-            }
-        }
-        let mut often: Vec<(usize, usize)> = counts.into_values().filter(|(count, _)| *count >= OFTEN).collect();
-        often.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        // The rarer ones wait: what they hold may belong to a pair of the next round.
-        let least = often.first().map_or(0, |(count, _)| count / RARER);
-        often.retain(|(count, _)| *count >= least);
-        // For each symbol the one that it is joined with, and as what: at most one.
-        let mut taken = vec![false; self.symbols.len()];
-        let mut joins: Vec<Option<(u32, u32)>> = vec![None; self.symbols.len()];
-        for (_, at) in often {
-            let (a, b) = (self.sequence[at], self.sequence[at + 1]);
-            let (left, right) = (a.symbol as usize, b.symbol as usize);
-            if taken[left] || taken[right] {
-                continue;
-            }
-            (taken[left], taken[right]) = (true, true);
-            joins[left] = Some((b.symbol, self.symbols.len() as u32));
-            self.symbols.push(Symbol { start: a.start, end: b.end, parts: Some((a.symbol, b.symbol)) });
-        }
-        let before = self.sequence.len();
-        let mut sequence: Vec<Place> = Vec::with_capacity(before);
-        let mut at = 0;
-        while at < before {
-            let place = self.sequence[at];
-            let next = self.sequence.get(at + 1);
-            match joins.get(place.symbol as usize).copied().flatten().zip(next) {
-                Some(((with, symbol), next)) if next.symbol == with => {
-                    sequence.push(Place { symbol, start: place.start, end: next.end });
-                    at += 2;
-                }
-                _ => {
-                    sequence.push(place);
-                    at += 1;
-                }
-            }
-        }
-        self.sequence = sequence;
-        self.sequence.len() < before
-    }
-
-    /// A name for each symbol that pays for its definition, the shortest for those that are used most. What does not pay is its parts.
-    fn names(&self) -> HashMap<u32, String> {
+    /// The symbols that pay for their definitions, the most used ones first. What does not pay is its parts.
+    fn phrases(&self) -> Vec<u32> {
         let mut uses = vec![0_usize; self.symbols.len()];
-        for place in &self.sequence {
+        for place in self.places.iter().filter(|place| place.symbol != GONE) {
             uses[place.symbol as usize] += 1;
         }
         let mut phrases: Vec<(usize, u32)> = Vec::new();
@@ -245,26 +211,29 @@ impl<'t> Joined<'t> {
             }
         }
         phrases.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        phrases.into_iter().enumerate().map(|(index, (_, symbol))| (symbol, name(index))).collect()
+        phrases.into_iter().map(|(_, symbol)| symbol).collect()
     }
 
-    fn write(&self, sign: char, names: &HashMap<u32, String>) -> String {
-        let mut encoded = format!("{}{sign}{}", INTRODUCTION.0, INTRODUCTION.1);
-        let mut defined: Vec<(&String, u32)> = names.iter().map(|(symbol, name)| (name, *symbol)).collect();
-        defined.sort_unstable_by_key(|(name, _)| (name.len(), *name));
-        for (name, symbol) in defined {
-            let symbol = self.symbols[symbol as usize];
-            encoded.push_str(name);
-            encoded.push('=');
-            encoded.push_str(&self.text[symbol.start as usize..symbol.end as usize]);
-            encoded.push('\n');
+    fn write(&self, sign: char, phrases: &[u32]) -> String {
+        let mut encoded = String::with_capacity(self.text.len());
+        let mut names: Vec<Option<String>> = vec![None; self.symbols.len()];
+        for part in [INTRODUCTION.0, sign.encode_utf8(&mut [0; 4]), INTRODUCTION.1] {
+            encoded.push_str(part);
+        }
+        for (index, symbol) in phrases.iter().enumerate() {
+            let name = name(index);
+            let Symbol { start, end, .. } = self.symbols[*symbol as usize];
+            for part in [name.as_str(), "=", &self.text[start as usize..end as usize], "\n"] {
+                encoded.push_str(part);
+            }
+            names[*symbol as usize] = Some(name);
         }
         encoded.push('\n');
         let mut rest = Vec::new();
-        for place in &self.sequence {
+        for place in self.places.iter().filter(|place| place.symbol != GONE) {
             rest.push(*place);
             while let Some(place) = rest.pop() {
-                match (names.get(&place.symbol), self.symbols[place.symbol as usize].parts) {
+                match (&names[place.symbol as usize], self.symbols[place.symbol as usize].parts) {
                     (Some(name), _) => {
                         encoded.push(sign);
                         encoded.push_str(name);
@@ -280,6 +249,155 @@ impl<'t> Joined<'t> {
             }
         }
         encoded
+    }
+}
+
+/// Joining, round by round.
+///
+/// How often a pair is seen only ever falls, because what is joined gets a new symbol. So a pair that is too rare once is so for good, and
+/// a symbol with such a pair on both sides needs no more looking at: rounds after the first read what is left, which is little.
+struct Rounds {
+    live: Vec<Live>,
+    /// Which of `pairs` the hash of two symbols is.
+    known: HashedMap<u32>,
+    pairs: Vec<Pair>,
+    /// For each symbol how often it is among `live`.
+    uses: Vec<u32>,
+    /// For each symbol the one that it is joined with in this round, and as what: at most one.
+    joins: Vec<Option<(u32, u32)>>,
+}
+
+/// A place that may still be joined.
+#[derive(Clone, Copy)]
+struct Live {
+    symbol: u32,
+    place: u32,
+    /// It is not joined with what follows it.
+    cut: bool,
+    /// Which pair it is with what follows it, unless cut.
+    pair: u32,
+}
+
+/// Two symbols that follow each other.
+struct Pair {
+    count: usize,
+    /// Where they are seen first, in `live`.
+    first: usize,
+}
+
+impl Rounds {
+    fn of(places: &[Place]) -> Self {
+        let live =
+            places.iter().zip(0..).map(|(place, at)| Live { symbol: place.symbol, place: at, cut: false, pair: 0 });
+        Self {
+            live: live.collect(),
+            known: HashedMap::default(),
+            pairs: Vec::new(),
+            uses: Vec::new(),
+            joins: Vec::new(),
+        }
+    }
+
+    /// Joins the pairs that are seen most often, no symbol in two of them; whether there were any.
+    fn join(&mut self, joined: &mut Joined<'_>) -> bool {
+        self.count(joined.symbols.len());
+        self.forget_rare();
+        // The rarer ones wait: what they hold may belong to a pair of the next round.
+        let most = self.pairs.iter().map(|pair| pair.count).max().unwrap_or(0);
+        let least = OFTEN.max(most / RARER);
+        let mut often: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.count >= least).collect();
+        if often.is_empty() {
+            return false;
+        }
+        often.sort_unstable_by(|a, b| b.count.cmp(&a.count).then(a.first.cmp(&b.first)));
+        self.joins.clear();
+        self.joins.resize(joined.symbols.len(), None);
+        let mut taken = vec![false; joined.symbols.len()];
+        for pair in often {
+            let (a, b) = (self.live[pair.first], self.live[pair.first + 1]);
+            let (left, right) = (a.symbol as usize, b.symbol as usize);
+            if taken[left] || taken[right] {
+                continue;
+            }
+            (taken[left], taken[right]) = (true, true);
+            self.joins[left] = Some((b.symbol, joined.symbols.len() as u32));
+            let (start, end) = (joined.places[a.place as usize].start, joined.places[b.place as usize].end);
+            joined.symbols.push(Symbol { start, end, parts: Some((a.symbol, b.symbol)) });
+        }
+        self.replace(&mut joined.places);
+        true
+    }
+
+    /// Counts the pairs, but for those that a rare symbol makes rare.
+    fn count(&mut self, symbols: usize) {
+        self.uses.clear();
+        self.uses.resize(symbols, 0);
+        for live in &self.live {
+            self.uses[live.symbol as usize] += 1;
+        }
+        let frequent = |symbol: u32| symbol != LINE_END && self.uses[symbol as usize] as usize >= OFTEN;
+        self.known.clear();
+        self.pairs.clear();
+        for at in 0..self.live.len() {
+            let next = self.live.get(at + 1).map_or(LINE_END, |next| next.symbol);
+            let live = &mut self.live[at];
+            live.cut |= !frequent(live.symbol) || !frequent(next);
+            if live.cut {
+                continue;
+            }
+            let key = u64::from(live.symbol) << 32 | u64::from(next);
+            let pairs = &mut self.pairs;
+            live.pair = *self.known.entry(lex::mix(key)).or_insert_with(|| {
+                pairs.push(Pair { count: 0, first: at });
+                pairs.len() as u32 - 1
+            });
+            self.pairs[live.pair as usize].count += 1;
+        }
+    }
+
+    /// Cuts the pairs that are too rare, and drops the places with a cut on both sides.
+    fn forget_rare(&mut self) {
+        let mut kept = 0;
+        let mut cut_before = true;
+        for at in 0..self.live.len() {
+            let mut live = self.live[at];
+            if !live.cut {
+                let pair = &mut self.pairs[live.pair as usize];
+                live.cut = pair.count < OFTEN;
+                if pair.first == at {
+                    pair.first = kept;
+                }
+            }
+            let alone = cut_before && live.cut;
+            cut_before = live.cut;
+            if !alone {
+                self.live[kept] = live;
+                kept += 1;
+            }
+        }
+        self.live.truncate(kept);
+    }
+
+    /// Makes one place of each two that are joined.
+    fn replace(&mut self, places: &mut [Place]) {
+        let mut kept = 0;
+        let mut at = 0;
+        while at < self.live.len() {
+            let mut live = self.live[at];
+            at += 1;
+            if let (false, Some((with, symbol))) = (live.cut, self.joins[live.symbol as usize])
+                && let Some(next) = self.live.get(at).filter(|next| next.symbol == with)
+            {
+                at += 1;
+                (live.symbol, live.cut) = (symbol, next.cut);
+                let end = places[next.place as usize].end;
+                places[next.place as usize].symbol = GONE;
+                places[live.place as usize] = Place { symbol, end, ..places[live.place as usize] };
+            }
+            self.live[kept] = live;
+            kept += 1;
+        }
+        self.live.truncate(kept);
     }
 }
 
@@ -304,6 +422,15 @@ fn name(index: usize) -> String {
     match index.checked_sub(26) {
         None => letter(b'A', index).to_string(),
         Some(rest) => [letter(b'a', rest / 26), letter(b'A', rest % 26)].into_iter().collect(),
+    }
+}
+
+/// Which name it is: the inverse of [`name`].
+fn index_of(name: &str) -> usize {
+    match name.as_bytes() {
+        [small, capital] => 26 + usize::from(small - b'a') * 26 + usize::from(capital - b'A'),
+        [capital] => usize::from(capital - b'A'),
+        _ => 0,
     }
 }
 
@@ -347,6 +474,7 @@ mod tests {
         let names: Vec<String> = (0..NAMES).map(name).collect();
         let unique: std::collections::HashSet<&String> = names.iter().collect();
         assert_eq!(unique.len(), NAMES);
+        assert!(names.iter().enumerate().all(|(index, name)| index_of(name) == index));
         assert!(names.iter().all(|name| name.find(|c: char| c.is_ascii_uppercase()) == Some(name.len() - 1)));
     }
 
