@@ -12,6 +12,8 @@
 //! rounds, which keeps it linear); what was joined and pays for its definition becomes a phrase. Phrases consist of whole words of one line.
 //! What a reader would quote is left out of them: hits of a search, the words of a page.
 
+use std::cmp::Reverse;
+
 use headroom_core::CountTokens;
 
 use crate::log::lex::{self, HashedMap};
@@ -152,7 +154,7 @@ const GONE: u32 = u32::MAX;
 impl<'t> Joined<'t> {
     fn of(text: &'t str, plain: Plain) -> Self {
         let mut joined = Self::lexemes(text, plain);
-        let mut rounds = Rounds::of(&joined.places);
+        let mut rounds = Rounds::of(&joined);
         for _ in 0..ROUNDS {
             if !rounds.join(&mut joined) {
                 break;
@@ -254,150 +256,163 @@ impl<'t> Joined<'t> {
 
 /// Joining, round by round.
 ///
-/// How often a pair is seen only ever falls, because what is joined gets a new symbol. So a pair that is too rare once is so for good, and
-/// a symbol with such a pair on both sides needs no more looking at: rounds after the first read what is left, which is little.
+/// Counts and places of all pairs are kept up to date as places are joined, so that a round costs what it joins and not the length of the
+/// text: whatever the rounds, there are fewer joins than lexemes.
 struct Rounds {
-    live: Vec<Live>,
+    /// For each place.
+    links: Vec<Link>,
+    pairs: Vec<Pair>,
     /// Which of `pairs` the hash of two symbols is.
     known: HashedMap<u32>,
-    pairs: Vec<Pair>,
-    /// For each symbol how often it is among `live`.
+    /// The pairs that are seen often, and those that nobody has looked at yet.
+    often: Vec<u32>,
+    /// For each symbol no fewer than it is seen.
     uses: Vec<u32>,
-    /// For each symbol the one that it is joined with in this round, and as what: at most one.
-    joins: Vec<Option<(u32, u32)>>,
 }
 
-/// A place that may still be joined.
+/// What stands around a place, and where its pair, it and what follows it, is seen before and after it.
 #[derive(Clone, Copy)]
-struct Live {
-    symbol: u32,
-    place: u32,
-    /// It is not joined with what follows it.
-    cut: bool,
-    /// Which pair it is with what follows it, unless cut.
+struct Link {
+    before: u32,
+    after: u32,
     pair: u32,
+    earlier: u32,
+    later: u32,
 }
 
-/// Two symbols that follow each other.
+/// Two symbols that follow each other, with the places where they do, in the order of the text.
 struct Pair {
+    symbols: (u32, u32),
     count: usize,
-    /// Where they are seen first, in `live`.
-    first: usize,
+    first: u32,
+    last: u32,
 }
+
+/// No place, no pair.
+const NONE: u32 = u32::MAX;
 
 impl Rounds {
-    fn of(places: &[Place]) -> Self {
-        let live =
-            places.iter().zip(0..).map(|(place, at)| Live { symbol: place.symbol, place: at, cut: false, pair: 0 });
-        Self {
-            live: live.collect(),
-            known: HashedMap::default(),
-            pairs: Vec::new(),
-            uses: Vec::new(),
-            joins: Vec::new(),
+    fn of(joined: &Joined<'_>) -> Self {
+        let mut uses = vec![0; joined.symbols.len()];
+        for place in &joined.places {
+            uses[place.symbol as usize] += 1;
         }
+        let count = joined.places.len() as u32;
+        let around = |at: u32| Link {
+            before: at.checked_sub(1).unwrap_or(NONE),
+            after: if at + 1 < count { at + 1 } else { NONE },
+            pair: NONE,
+            earlier: NONE,
+            later: NONE,
+        };
+        let mut rounds = Self {
+            links: (0..count).map(around).collect(),
+            pairs: Vec::new(),
+            known: HashedMap::default(),
+            often: Vec::new(),
+            uses,
+        };
+        (0..count).for_each(|at| rounds.enter(&joined.places, at));
+        rounds
     }
 
     /// Joins the pairs that are seen most often, no symbol in two of them; whether there were any.
     fn join(&mut self, joined: &mut Joined<'_>) -> bool {
-        self.count(joined.symbols.len());
-        self.forget_rare();
+        let pairs = &self.pairs;
+        self.often.retain(|pair| pairs[*pair as usize].count >= OFTEN);
         // The rarer ones wait: what they hold may belong to a pair of the next round.
-        let most = self.pairs.iter().map(|pair| pair.count).max().unwrap_or(0);
-        let least = OFTEN.max(most / RARER);
-        let mut often: Vec<&Pair> = self.pairs.iter().filter(|pair| pair.count >= least).collect();
-        if often.is_empty() {
-            return false;
-        }
-        often.sort_unstable_by(|a, b| b.count.cmp(&a.count).then(a.first.cmp(&b.first)));
-        self.joins.clear();
-        self.joins.resize(joined.symbols.len(), None);
+        let count = |pair: u32| pairs[pair as usize].count;
+        let least = self.often.iter().map(|pair| count(*pair)).max().unwrap_or(0) / RARER;
+        let mut now: Vec<u32> = self.often.iter().copied().filter(|pair| count(*pair) >= least).collect();
+        now.sort_unstable_by_key(|pair| (Reverse(count(*pair)), pairs[*pair as usize].first));
         let mut taken = vec![false; joined.symbols.len()];
-        for pair in often {
-            let (a, b) = (self.live[pair.first], self.live[pair.first + 1]);
-            let (left, right) = (a.symbol as usize, b.symbol as usize);
-            if taken[left] || taken[right] {
-                continue;
-            }
-            (taken[left], taken[right]) = (true, true);
-            self.joins[left] = Some((b.symbol, joined.symbols.len() as u32));
-            let (start, end) = (joined.places[a.place as usize].start, joined.places[b.place as usize].end);
-            joined.symbols.push(Symbol { start, end, parts: Some((a.symbol, b.symbol)) });
+        now.retain(|pair| {
+            let (left, right) = pairs[*pair as usize].symbols;
+            let free = !taken[left as usize] && !taken[right as usize];
+            (taken[left as usize], taken[right as usize]) =
+                (taken[left as usize] || free, taken[right as usize] || free);
+            free
+        });
+        for pair in &now {
+            self.replace(joined, *pair);
         }
-        self.replace(&mut joined.places);
-        true
+        !now.is_empty()
     }
 
-    /// Counts the pairs, but for those that a rare symbol makes rare.
-    fn count(&mut self, symbols: usize) {
-        self.uses.clear();
-        self.uses.resize(symbols, 0);
-        for live in &self.live {
-            self.uses[live.symbol as usize] += 1;
-        }
-        let frequent = |symbol: u32| symbol != LINE_END && self.uses[symbol as usize] as usize >= OFTEN;
-        self.known.clear();
-        self.pairs.clear();
-        for at in 0..self.live.len() {
-            let next = self.live.get(at + 1).map_or(LINE_END, |next| next.symbol);
-            let live = &mut self.live[at];
-            live.cut |= !frequent(live.symbol) || !frequent(next);
-            if live.cut {
-                continue;
+    /// Makes a symbol of a pair, and one place of each two where it is seen.
+    fn replace(&mut self, joined: &mut Joined<'_>, pair: u32) {
+        let Pair { symbols: (left, right), first, count, .. } = self.pairs[pair as usize];
+        let symbol = joined.symbols.len() as u32;
+        let (start, end) =
+            (joined.places[first as usize].start, joined.places[self.links[first as usize].after as usize].end);
+        joined.symbols.push(Symbol { start, end, parts: Some((left, right)) });
+        self.uses.push(u32::try_from(count).unwrap_or(u32::MAX));
+        // Each join takes the first place out of the pair's, and perhaps the second, where the two symbols are the same.
+        loop {
+            let at = self.pairs[pair as usize].first;
+            if at == NONE {
+                break;
             }
-            let key = u64::from(live.symbol) << 32 | u64::from(next);
-            let pairs = &mut self.pairs;
-            live.pair = *self.known.entry(lex::mix(key)).or_insert_with(|| {
-                pairs.push(Pair { count: 0, first: at });
-                pairs.len() as u32 - 1
-            });
-            self.pairs[live.pair as usize].count += 1;
+            let Link { before, after, .. } = self.links[at as usize];
+            let beyond = self.links[after as usize].after;
+            for changed in [before, at, after] {
+                self.leave(changed);
+            }
+            joined.places[at as usize].symbol = symbol;
+            joined.places[at as usize].end = joined.places[after as usize].end;
+            joined.places[after as usize].symbol = GONE;
+            self.links[at as usize].after = beyond;
+            if beyond != NONE {
+                self.links[beyond as usize].before = at;
+            }
+            for changed in [before, at] {
+                self.enter(&joined.places, changed);
+            }
         }
     }
 
-    /// Cuts the pairs that are too rare, and drops the places with a cut on both sides.
-    fn forget_rare(&mut self) {
-        let mut kept = 0;
-        let mut cut_before = true;
-        for at in 0..self.live.len() {
-            let mut live = self.live[at];
-            if !live.cut {
-                let pair = &mut self.pairs[live.pair as usize];
-                live.cut = pair.count < OFTEN;
-                if pair.first == at {
-                    pair.first = kept;
-                }
-            }
-            let alone = cut_before && live.cut;
-            cut_before = live.cut;
-            if !alone {
-                self.live[kept] = live;
-                kept += 1;
-            }
+    /// Counts the pair that a place is with what follows it, unless a symbol makes it rare anyway.
+    fn enter(&mut self, places: &[Place], at: u32) {
+        let Some(after) = self.links.get(at as usize).and_then(|link| places.get(link.after as usize)) else { return };
+        let symbols = (places[at as usize].symbol, after.symbol);
+        let rare = |symbol: u32| symbol == LINE_END || (self.uses[symbol as usize] as usize) < OFTEN;
+        if rare(symbols.0) || rare(symbols.1) {
+            return;
         }
-        self.live.truncate(kept);
+        let key = lex::mix(u64::from(symbols.0) << 32 | u64::from(symbols.1));
+        let (pairs, often) = (&mut self.pairs, &mut self.often);
+        let pair = *self.known.entry(key).or_insert_with(|| {
+            pairs.push(Pair { symbols, count: 0, first: NONE, last: NONE });
+            pairs.len() as u32 - 1
+        });
+        let entered = &mut self.pairs[pair as usize];
+        entered.count += 1;
+        if entered.count == OFTEN {
+            often.push(pair);
+        }
+        let earlier = std::mem::replace(&mut entered.last, at);
+        match self.links.get_mut(earlier as usize) {
+            Some(link) => link.later = at,
+            None => entered.first = at,
+        }
+        let link = &mut self.links[at as usize];
+        (link.pair, link.earlier, link.later) = (pair, earlier, NONE);
     }
 
-    /// Makes one place of each two that are joined.
-    fn replace(&mut self, places: &mut [Place]) {
-        let mut kept = 0;
-        let mut at = 0;
-        while at < self.live.len() {
-            let mut live = self.live[at];
-            at += 1;
-            if let (false, Some((with, symbol))) = (live.cut, self.joins[live.symbol as usize])
-                && let Some(next) = self.live.get(at).filter(|next| next.symbol == with)
-            {
-                at += 1;
-                (live.symbol, live.cut) = (symbol, next.cut);
-                let end = places[next.place as usize].end;
-                places[next.place as usize].symbol = GONE;
-                places[live.place as usize] = Place { symbol, end, ..places[live.place as usize] };
-            }
-            self.live[kept] = live;
-            kept += 1;
+    /// Takes a place out of those of its pair.
+    fn leave(&mut self, at: u32) {
+        let Some(link) = self.links.get_mut(at as usize).filter(|link| link.pair != NONE) else { return };
+        let Link { earlier, later, .. } = *link;
+        let left = &mut self.pairs[std::mem::replace(&mut link.pair, NONE) as usize];
+        left.count -= 1;
+        match self.links.get_mut(earlier as usize) {
+            Some(link) => link.later = later,
+            None => left.first = later,
         }
-        self.live.truncate(kept);
+        match self.links.get_mut(later as usize) {
+            Some(link) => link.earlier = earlier,
+            None => left.last = earlier,
+        }
     }
 }
 
