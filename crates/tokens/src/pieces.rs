@@ -182,34 +182,47 @@ impl<'t> Scanner<'t> {
     #[inline]
     fn end_of_plain(self, pattern: Pattern, at: usize) -> Option<usize> {
         let first = *self.bytes.get(at)?;
-        let lead = usize::from(matches!(PLAIN[usize::from(first)], Plain::Space | Plain::Symbol));
-        let start = at + lead;
+        let lead = PLAIN[usize::from(first)];
+        match lead {
+            Plain::Upper | Plain::Lower => self.end_of_plain_word(pattern, at),
+            Plain::Digit => self.end_of_plain_number(at),
+            Plain::LineEnd => self.end_of_plain_spaces(at),
+            Plain::Part => None,
+            // A contraction, perhaps.
+            Plain::Symbol if first == b'\'' && pattern == Pattern::Cl100k => None,
+            Plain::Space | Plain::Symbol => match self.bytes.get(at + 1).map(|next| PLAIN[usize::from(*next)]) {
+                Some(Plain::Upper | Plain::Lower) => self.end_of_plain_word(pattern, at + 1),
+                Some(Plain::Part) => None,
+                _ if lead == Plain::Symbol => self.end_of_plain_symbols(pattern, at + 1),
+                Some(Plain::Symbol) if first == b' ' => self.end_of_plain_symbols(pattern, at + 2),
+                _ => self.end_of_plain_spaces(at),
+            },
+        }
+    }
+
+    /// The end of the letters from `at` on, of which there is one, unless what follows them may belong to them.
+    #[inline]
+    fn end_of_plain_word(self, pattern: Pattern, at: usize) -> Option<usize> {
         let end = match pattern {
-            Pattern::O200k => self.lower_run(self.plain(start, Plain::Upper)),
-            Pattern::Cl100k if first == b'\'' => return None,
-            Pattern::Cl100k => self.plain_run(start, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
+            Pattern::O200k => self.lower_run(self.plain(at, Plain::Upper)),
+            Pattern::Cl100k => self.plain_run(at, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
         };
-        let follows = self.bytes.get(end).copied().unwrap_or(b' ');
-        if end > start {
-            let may_go_on = !follows.is_ascii() || (follows == b'\'' && pattern == Pattern::O200k);
-            return (!may_go_on).then_some(end);
+        let may_go_on = match self.bytes.get(end) {
+            Some(b'\'') => pattern == Pattern::O200k,
+            follows => follows.is_some_and(|byte| !byte.is_ascii()),
+        };
+        (!may_go_on).then_some(end)
+    }
+
+    /// The end of up to three digits from `at` on, of which there is one.
+    #[inline]
+    fn end_of_plain_number(self, at: usize) -> Option<usize> {
+        let is_digit = |at: usize| self.bytes.get(at).is_some_and(u8::is_ascii_digit);
+        if is_digit(at + 1) && is_digit(at + 2) {
+            return Some(at + 3);
         }
-        if !follows.is_ascii() {
-            return None;
-        }
-        match PLAIN[usize::from(first)] {
-            Plain::Digit => {
-                let end = self.bytes[at..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count() + at;
-                let cut = end - at == 3 || self.bytes.get(end).is_none_or(u8::is_ascii);
-                cut.then_some(end)
-            }
-            Plain::Symbol => self.end_of_plain_symbols(pattern, at + 1),
-            Plain::Space if first == b' ' && PLAIN[usize::from(follows)] == Plain::Symbol => {
-                self.end_of_plain_symbols(pattern, at + 2)
-            }
-            Plain::Space | Plain::LineEnd => self.end_of_plain_spaces(at),
-            _ => None,
-        }
+        let end = at + 1 + usize::from(is_digit(at + 1));
+        self.bytes.get(end).is_none_or(u8::is_ascii).then_some(end)
     }
 
     /// The end of white space before something that is not white space; see [`spaces`](Self::spaces).

@@ -13,19 +13,33 @@ const PLACES: usize = 1 << 12;
 /// Longest short piece in bytes: with its length and its count it fills a place.
 const SHORT: usize = 14;
 
-/// Where in a place its length and its count stand.
-const LENGTH_AT: u32 = 8 * SHORT as u32;
+/// Where in the second number of a place its length and its count stand.
+const LENGTH_AT: u32 = 8 * SHORT as u32 - 64;
 const TOKENS_AT: u32 = LENGTH_AT + 8;
+
+/// What belongs to a piece of each length among the first 16 bytes from its start on.
+const MASKS: [Place; SHORT + 1] = {
+    let mut masks = [(0, 0); SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        let mask = u128::MAX >> (128 - 8 * length);
+        masks[length] = (mask as u64, (mask >> 64) as u64);
+        length += 1;
+    }
+    masks
+};
 
 /// Places for long pieces of one text.
 const LONG_PLACES: usize = 1 << 8;
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Short pieces that a thread has counted with one vocabulary: bytes, length and tokens as one number each. No piece has length 0, so
-/// the empty place matches none.
+/// The bytes of a short piece, its length and its tokens, as two numbers.
+type Place = (u64, u64);
+
+/// Short pieces that a thread has counted with one vocabulary. No piece has length 0, so the empty place matches none.
 pub(crate) struct Seen {
-    places: Box<[u128]>,
+    places: Box<[Place; PLACES]>,
 }
 
 /// Where a thread keeps what it has seen.
@@ -33,7 +47,7 @@ pub(crate) type Kept = LocalKey<RefCell<Seen>>;
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { places: vec![0; PLACES].into_boxed_slice() }
+        Self { places: Box::new([(0, 0); PLACES]) }
     }
 }
 
@@ -70,14 +84,14 @@ impl Seen {
         if length > SHORT {
             return long.count(text, (start, end), count);
         }
-        let key = key(text, start, length);
-        let place = &mut self.places[index(key as u64, (key >> 64) as u64) & (PLACES - 1)];
-        if *place << 8 == key << 8 {
-            return (*place >> TOKENS_AT) as usize;
+        let (low, high) = key(text, start, length);
+        let place = &mut self.places[index(low, high) & (PLACES - 1)];
+        if place.0 == low && place.1 << 8 == high << 8 {
+            return (place.1 >> TOKENS_AT) as usize;
         }
         let tokens = count(&text[start..end]);
         // Never above 14: a token has at least one byte.
-        *place = key | (tokens as u128) << TOKENS_AT;
+        *place = (low, high | (tokens as u64) << TOKENS_AT);
         tokens
     }
 }
@@ -97,19 +111,23 @@ impl SeenLong {
     }
 }
 
-/// The bytes of a short piece and its length as one number.
+/// A place for a short piece, without its tokens.
 #[inline]
-fn key(text: &[u8], start: usize, length: usize) -> u128 {
-    let bytes = match text[start..].first_chunk::<16>() {
+fn key(text: &[u8], start: usize, length: usize) -> Place {
+    let (low, high) = match text[start..].first_chunk::<16>() {
         // A load of fixed width, because copying a few bytes of unknown number takes longer than all the rest.
-        Some(chunk) => u128::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
+        Some(chunk) => {
+            let (bytes, mask) = (u128::from_le_bytes(*chunk), MASKS[length]);
+            (bytes as u64 & mask.0, (bytes >> 64) as u64 & mask.1)
+        }
         None => {
             let mut chunk = [0; 16];
             chunk[..length].copy_from_slice(&text[start..start + length]);
-            u128::from_le_bytes(chunk)
+            let bytes = u128::from_le_bytes(chunk);
+            (bytes as u64, (bytes >> 64) as u64)
         }
     };
-    bytes | (length as u128) << LENGTH_AT
+    (low, high | (length as u64) << LENGTH_AT)
 }
 
 #[inline]
