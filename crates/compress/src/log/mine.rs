@@ -279,12 +279,21 @@ fn same_skeleton(mined: &Mined<'_>, one: usize, other: usize) -> bool {
     let (line_a, line_b) = (mined.lines[one].as_bytes(), mined.lines[other].as_bytes());
     let (mut from_a, mut from_b) = (0, 0);
     for (x, y) in a.iter().zip(b) {
-        if line_a[from_a..x.start as usize] != line_b[from_b..y.start as usize] {
+        if !same_separator(&line_a[from_a..x.start as usize], &line_b[from_b..y.start as usize]) {
             return false;
         }
         (from_a, from_b) = (x.end as usize, y.end as usize);
     }
     line_a[from_a..] == line_b[from_b..]
+}
+
+/// Whether two separators are equal. Most are one blank, for which a comparison of slices of any length is a call too many.
+#[inline]
+fn same_separator(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([one], [other]) => one == other,
+        _ => one == other,
+    }
 }
 
 #[cfg(test)]

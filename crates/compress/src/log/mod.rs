@@ -53,7 +53,7 @@ fn encode(text: &str) -> Option<String> {
 
 /// [`encode`], with some lines written as they are.
 pub(crate) fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
-    let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
+    let lines = crate::lines::between(text.strip_suffix('\n').unwrap_or(text));
     let mined = mine::mine(&lines, Quotes::Open);
     let encoded = exact::encode(&mined, plain, text.ends_with('\n'))?;
     (encoded.len() < text.len() && exact::decode(&encoded).as_deref() == Some(text)).then_some(encoded)
