@@ -20,7 +20,7 @@ const BYTES: usize = 200;
 
 /// Writes a mark for every block that stands further up; `None` when there is none, or a line could be taken for a mark.
 pub(crate) fn encode(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     if !has_block(&lines) {
         return None;
     }

@@ -34,7 +34,7 @@ impl Compressor for SearchCompressor {
         let text = segment.text;
         let exact = shortest(text, goal, &|_| false);
         // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases. Hits stay whole.
-        let exact = if fold::have_context(&text.split('\n').collect::<Vec<_>>()) {
+        let exact = if fold::have_context(&crate::lines::between(text)) {
             phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_or_file))
         } else if goal.original().is_none() {
             phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_row))
@@ -68,7 +68,7 @@ const WORTH_JOINING: usize = 8;
 /// `plain` holds (by number, from 0) are written as they are.
 pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
-    let lines: Vec<&str> = body.split('\n').collect();
+    let lines = crate::lines::between(body);
     let worth = |encoded: &String| encoded.len() * 100 <= text.len() * (100 - WORTH_COUNTING);
     // Names that share a row are no shorter in bytes, but each loses the token of its line end.
     let names = LazyCell::new(|| estimate(text));
