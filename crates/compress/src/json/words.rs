@@ -20,6 +20,16 @@ pub(super) enum Place {
 
 /// Whether `text` can be written without quotes at `place`.
 pub(super) fn is_bare(text: &str, place: Place) -> bool {
+    is_bare_with(traits(text), text, place)
+}
+
+/// What the bytes of a text do to the word that they are.
+pub(super) fn traits(text: &str) -> u8 {
+    text.bytes().fold(0, |traits, byte| traits | TRAITS[usize::from(byte)])
+}
+
+/// [`is_bare`] for a text whose [`traits`] are known.
+pub(super) fn is_bare_with(traits: u8, text: &str, place: Place) -> bool {
     let typed = !matches!(place, Place::Cell { text: true, .. });
     let spaces = matches!(place, Place::Cell { delimiter: Delimiter::Comma, .. });
     let commas = matches!(place, Place::Element | Place::Cell { delimiter: Delimiter::Space, .. });
@@ -28,7 +38,6 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
     if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'&' | b'#' | b'!') || *last == b' ' {
         return false;
     }
-    let traits = bytes.iter().fold(0, |traits, byte| traits | TRAITS[usize::from(*byte)]);
     let mut forbidden = ALWAYS_QUOTED;
     forbidden |= if spaces { 0 } else { BLANK };
     forbidden |= if commas { 0 } else { COMMA };
