@@ -64,7 +64,7 @@ fn has_block(lines: &[&str]) -> bool {
 pub(crate) fn decode(encoded: &str) -> Option<String> {
     let mut lines: Vec<&str> = Vec::new();
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for line in encoded.strip_prefix(INTRODUCTION)?.split('\n') {
+    for line in crate::lines::between(encoded.strip_prefix(INTRODUCTION)?) {
         match count(line) {
             None => {
                 first.entry(line).or_insert(lines.len());

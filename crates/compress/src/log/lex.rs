@@ -23,14 +23,18 @@ impl Word {
     }
 }
 
-/// 0: separator, 1: part of a word, 2: digit, 3: comma, which belongs to a word only between digits.
+/// What a byte does to the word it stands in: nothing for a separator; a comma belongs to a word only between digits.
+const PART: u8 = 1;
+const DIGIT: u8 = 2;
+const COMMA: u8 = 4;
+
 const CLASS: [u8; 256] = {
     let mut class = [0_u8; 256];
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
         class[byte] = match b {
-            b'0'..=b'9' => 2,
+            b'0'..=b'9' => PART | DIGIT,
             b'a'..=b'z'
             | b'A'..=b'Z'
             | b'_'
@@ -46,8 +50,8 @@ const CLASS: [u8; 256] = {
             | b'~'
             | b'*'
             | b'\\'
-            | 0x80..=0xff => 1,
-            b',' => 3,
+            | 0x80..=0xff => PART,
+            b',' => COMMA,
             _ => 0,
         };
         byte += 1;
@@ -77,7 +81,7 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
     }
     let mut at = 0;
     while at < bytes.len() && out.len() < limit {
-        while at < bytes.len() && !matches!(CLASS[bytes[at] as usize], 1 | 2) {
+        while at < bytes.len() && CLASS[bytes[at] as usize] & PART == 0 {
             if quotes == Quotes::Whole
                 && bytes[at] == b'"'
                 && let Some(length) = quoted_sentence(bytes, at)
@@ -88,16 +92,18 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
             at += 1;
         }
         let start = at;
-        let mut digit = false;
-        while at < bytes.len() {
-            match CLASS[bytes[at] as usize] {
-                0 => break,
-                2 => digit = true,
-                3 if !(bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)) => break,
-                _ => {}
+        let mut traits = 0;
+        while let Some(byte) = bytes.get(at) {
+            let class = CLASS[*byte as usize];
+            let between_digits =
+                || at > start && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+            if class & PART == 0 && !(class == COMMA && between_digits()) {
+                break;
             }
+            traits |= class;
             at += 1;
         }
+        let digit = traits & DIGIT != 0;
         // A colon or full stop at an end belongs to the sentence, not to the value.
         let (mut start, mut end) = (start, at);
         while start < end && bytes[start] == b':' {
