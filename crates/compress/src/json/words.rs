@@ -108,8 +108,19 @@ pub(super) fn is_bare_key(key: &str, in_path: bool) -> bool {
 }
 
 /// Bytes of a key without quotes.
-pub(super) fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%')
+pub(super) const fn is_key_byte(byte: u8) -> bool {
+    const KEY: [bool; 256] = {
+        let mut key = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let letter = byte as u8;
+            key[byte] = letter.is_ascii_alphanumeric()
+                || matches!(letter, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%');
+            byte += 1;
+        }
+        key
+    };
+    KEY[byte as usize]
 }
 
 /// The letter of the n-th shape of an array's rows.
