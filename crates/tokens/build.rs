@@ -1,7 +1,11 @@
 //! Turns the published vocabularies into tables that need no loading: what is not looked at is never read from disk.
 //!
 //! Layout of a table (all numbers little-endian u32): number of short slots, of long slots (both powers of two), of long tokens n,
-//! longest token in bytes; the short slots; the long slots; n ranks; n + 1 offsets into the token bytes; the bytes of the long tokens.
+//! longest token in bytes; the pairs; the short slots; the long slots; n ranks; n + 1 offsets into the token bytes; the bytes of the long
+//! tokens.
+//!
+//! The pairs are the tokens of two bytes once more, because merging asks for them most: for each number that two bytes make
+//! (little-endian) the rank + 1, or 0.
 //!
 //! A short token has at most 8 bytes. Its slot is three numbers: the token as one 64-bit number (`key` in `src/hash.rs`), and its
 //! rank + 1 times 16 plus its length; all 0 when empty. A long slot is 0 or the token's place among the long ones, + 1. Both are open
@@ -63,6 +67,13 @@ fn table(tokens: &[Vec<u8>]) -> Vec<u8> {
     let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
 
     let mut numbers = vec![number(short_slots.len()), number(long_slots.len()), number(long.len()), number(longest)];
+    let mut pairs = vec![0; 1 << 16];
+    for (token, rank) in ranked() {
+        if let [first, second] = token[..] {
+            pairs[usize::from(u16::from_le_bytes([first, second]))] = rank + 1;
+        }
+    }
+    numbers.extend(pairs);
     for slot in short_slots {
         numbers.extend(slot.map_or([0; 3], |at| {
             let (token, rank) = short[at];

@@ -67,14 +67,20 @@ impl Compressor for CodeCompressor {
             return None;
         }
         let grammar = languages::of(language)?;
-        match goal.level {
-            Level::Exact => None,
-            Level::Light { original } => prune(segment.text, grammar, original),
-            Level::Standard { original } => {
-                let focus = hints.query.map(focus).unwrap_or_default();
-                skeleton(segment.text, grammar, &focus, original).or_else(|| prune(segment.text, grammar, original))
-            }
+        let (original, is_light) = match goal.level {
+            Level::Exact => return None,
+            Level::Light { original } => (original, true),
+            Level::Standard { original } => (original, false),
+        };
+        let source = numbered::source(segment.text);
+        let rows = Rows::of(source.as_deref().unwrap_or(segment.text));
+        let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
+        let parsed = Parsed { text: segment.text, rows, outline, grammar, original };
+        if is_light {
+            return parsed.prune();
         }
+        let focus = hints.query.map(focus).unwrap_or_default();
+        parsed.skeleton(&focus).or_else(|| parsed.prune())
     }
 }
 
@@ -83,43 +89,43 @@ fn focus(query: &str) -> HashSet<&str> {
     prune::words(query).collect()
 }
 
-fn skeleton(text: &str, grammar: &Grammar, focus: &HashSet<&str>, original: &Original<'_>) -> Option<Compressed> {
-    let source = numbered::source(text);
-    let rows = Rows::of(source.as_deref().unwrap_or(text));
-    let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
-    let kept = skeleton::keep(&outline, &rows, focus)?;
-    finish(text, &rows, kept, &|_| false, grammar, original)
+/// A text that was parsed.
+struct Parsed<'t> {
+    /// As it was given.
+    text: &'t str,
+    /// Without the numbers of its lines, if it has any.
+    rows: Rows<'t>,
+    outline: outline::Outline,
+    grammar: &'t Grammar,
+    original: &'t Original<'t>,
 }
 
-fn prune(text: &str, grammar: &Grammar, original: &Original<'_>) -> Option<Compressed> {
-    let source = numbered::source(text);
-    let rows = Rows::of(source.as_deref().unwrap_or(text));
-    let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
-    let pruned = prune::keep(&outline, &rows);
-    let mut kept = pruned.kept.clone();
-    write::settle_gaps(&rows, &mut kept);
-    // What is left must parse as it did.
-    let (code, _) = write::write(&rows, &kept, &|row| pruned.inner[row], grammar.rules().mark, original);
-    let again = Rows::of(&code);
-    let errors = outline::outline(&parse::parse(&code, grammar)?, &again, grammar.rules())?.errors;
-    (errors <= outline.errors).then_some(())?;
-    finish(text, &rows, pruned.kept, &|row| pruned.inner[row], grammar, original)
-}
-
-/// Writes the rows that stay as the text has them, with their numbers if it has any.
-fn finish(
-    text: &str,
-    rows: &Rows<'_>,
-    mut kept: Vec<bool>,
-    inner: &dyn Fn(usize) -> bool,
-    grammar: &Grammar,
-    original: &Original<'_>,
-) -> Option<Compressed> {
-    write::settle_gaps(rows, &mut kept);
-    if kept.iter().all(|is_kept| *is_kept) {
-        return None;
+impl Parsed<'_> {
+    fn skeleton(&self, focus: &HashSet<&str>) -> Option<Compressed> {
+        self.finish(skeleton::keep(&self.outline, &self.rows, focus)?, &|_| false)
     }
-    let shown = Rows::of(text);
-    let (body, omissions) = write::write(&shown, &kept, inner, grammar.rules().mark, original);
-    Some(Compressed::omitting(body, original, omissions))
+
+    fn prune(&self) -> Option<Compressed> {
+        let pruned = prune::keep(&self.outline, &self.rows);
+        let mut kept = pruned.kept.clone();
+        write::settle_gaps(&self.rows, &mut kept);
+        // What is left must parse as it did.
+        let rules = self.grammar.rules();
+        let (code, _) = write::write(&self.rows, &kept, &|row| pruned.inner[row], rules.mark, self.original);
+        let again = Rows::of(&code);
+        let errors = outline::outline(&parse::parse(&code, self.grammar)?, &again, rules)?.errors;
+        (errors <= self.outline.errors).then_some(())?;
+        self.finish(pruned.kept, &|row| pruned.inner[row])
+    }
+
+    /// Writes the rows that stay as the text has them, with their numbers if it has any.
+    fn finish(&self, mut kept: Vec<bool>, inner: &dyn Fn(usize) -> bool) -> Option<Compressed> {
+        write::settle_gaps(&self.rows, &mut kept);
+        if kept.iter().all(|is_kept| *is_kept) {
+            return None;
+        }
+        let shown = Rows::of(self.text);
+        let (body, omissions) = write::write(&shown, &kept, inner, self.grammar.rules().mark, self.original);
+        Some(Compressed::omitting(body, self.original, omissions))
+    }
 }

@@ -16,6 +16,19 @@ pub(crate) fn split(text: &str) -> Vec<&str> {
     lines
 }
 
+/// What stands between the line feeds of `text`: its lines without them, and an empty one behind a last line feed. An empty text is one
+/// empty line.
+pub(crate) fn between(text: &str) -> Vec<&str> {
+    let mut lines = Vec::with_capacity(text.len() / 64 + 1);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        lines.push(&text[start..end]);
+        start = end + 1;
+    }
+    lines.push(&text[start..]);
+    lines
+}
+
 /// A line without its line end (`\n` or `\r\n`).
 pub(crate) fn body(line: &str) -> &str {
     let line = line.strip_suffix('\n').unwrap_or(line);
@@ -95,6 +108,7 @@ mod tests {
     fn lines_keep_their_ends_and_cover_the_text() {
         for text in ["", "\n", "a", "a\n", "a\r\nb", "a\n\nb\n"] {
             assert_eq!(split(text).concat(), text);
+            assert_eq!(between(text), text.split('\n').collect::<Vec<_>>());
         }
         assert_eq!(split("a\r\nb"), ["a\r\n", "b"]);
         assert_eq!(body("a\r\n"), "a");

@@ -12,7 +12,7 @@
 //! rounds, which keeps it linear); what was joined and pays for its definition becomes a phrase. Phrases consist of whole words of one line.
 //! What a reader would quote is left out of them: hits of a search, the words of a page.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
 
 use headroom_core::CountTokens;
 
@@ -65,17 +65,12 @@ pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: Plain) -> Opti
         return None;
     }
     let sign = SIGNS.into_iter().find(|sign| text.split(*sign).skip(1).all(|after| name_of(after).is_none()))?;
-    let mut joined = Joined::of(text, plain);
-    for _ in 0..ROUNDS {
-        if !joined.join() {
-            break;
-        }
-    }
-    let names = joined.names();
-    if names.is_empty() {
+    let joined = Joined::of(text, plain);
+    let phrases = joined.phrases();
+    if phrases.is_empty() {
         return None;
     }
-    let encoded = joined.write(sign, &names);
+    let encoded = joined.write(sign, &phrases);
     let exact = encoded.len() < text.len() && decode(&encoded).as_deref() == Some(text);
     (exact && tokens.count(&encoded) * 100 <= tokens.count(text) * (100 - SHARE)).then_some(encoded)
 }
@@ -100,15 +95,21 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let rest = encoded.strip_prefix(INTRODUCTION.0)?;
     let sign = rest.chars().next()?;
     let (definitions, body) = rest[sign.len_utf8()..].strip_prefix(INTRODUCTION.1)?.split_once("\n\n")?;
-    let phrases: HashMap<&str, &str> =
-        definitions.split('\n').map(|line| line.split_once('=')).collect::<Option<_>>()?;
+    let mut phrases: Vec<Option<&str>> = vec![None; NAMES];
+    for line in definitions.split('\n') {
+        let (name, phrase) = line.split_once('=')?;
+        // What is no name is never asked for.
+        if let Some(name) = name_of(name).filter(|known| known.len() == name.len()) {
+            phrases[index_of(name)] = Some(phrase);
+        }
+    }
     let mut text = String::with_capacity(encoded.len() * 2);
     let mut parts = body.split(sign);
     text.push_str(parts.next()?);
     for part in parts {
         match name_of(part) {
             Some(name) => {
-                text.push_str(phrases.get(name)?);
+                text.push_str(phrases[index_of(name)]?);
                 text.push_str(&part[name.len()..]);
             }
             None => {
@@ -123,7 +124,8 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 /// A text as a sequence of symbols, each a lexeme or two symbols joined.
 struct Joined<'t> {
     text: &'t str,
-    sequence: Vec<Place>,
+    /// In the order of the text; those that became part of the one before them have the symbol [`GONE`].
+    places: Vec<Place>,
     symbols: Vec<Symbol>,
 }
 
@@ -146,12 +148,26 @@ struct Symbol {
 /// The symbol of line ends and of what is plain, which are part of no phrase.
 const LINE_END: u32 = 0;
 
+/// The symbol of places that are part of the place before them.
+const GONE: u32 = u32::MAX;
+
 impl<'t> Joined<'t> {
     fn of(text: &'t str, plain: Plain) -> Self {
+        let mut joined = Self::lexemes(text, plain);
+        let mut rounds = Rounds::of(&joined);
+        for _ in 0..ROUNDS {
+            if !rounds.join(&mut joined) {
+                break;
+            }
+        }
+        joined
+    }
+
+    fn lexemes(text: &'t str, plain: Plain) -> Self {
         let mut symbols = vec![Symbol { start: 0, end: 0, parts: None }];
         let mut known: HashedMap<u32> = HashedMap::default();
         known.insert(lex::hash(b"\n"), LINE_END);
-        let mut sequence = Vec::with_capacity(text.len() / 3);
+        let mut places = Vec::with_capacity(text.len() / 3);
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
@@ -159,7 +175,7 @@ impl<'t> Joined<'t> {
             let whole = plain(text, at);
             if whole > 0 {
                 at += whole;
-                sequence.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
+                places.push(Place { symbol: LINE_END, start: start as u32, end: at as u32 });
                 continue;
             }
             let class = class(bytes[at]);
@@ -173,63 +189,15 @@ impl<'t> Joined<'t> {
                 symbols.push(Symbol { start, end, parts: None });
                 symbols.len() as u32 - 1
             });
-            sequence.push(Place { symbol, start, end });
+            places.push(Place { symbol, start, end });
         }
-        Self { text, sequence, symbols }
+        Self { text, places, symbols }
     }
 
-    /// Joins the pairs that are seen most often, no symbol in two of them; whether there were any.
-    fn join(&mut self) -> bool {
-        let key = |a: Place, b: Place| u64::from(a.symbol) << 32 | u64::from(b.symbol);
-        let mut counts: HashedMap<(usize, usize)> = HashedMap::default();
-        for (at, pair) in self.sequence.windows(2).enumerate() {
-            if pair[0].symbol != LINE_END && pair[1].symbol != LINE_END {
-                counts.entry(lex::mix(key(pair[0], pair[1]))).or_insert((0, at)).0 += 1;
-            }
-        }
-        let mut often: Vec<(usize, usize)> = counts.into_values().filter(|(count, _)| *count >= OFTEN).collect();
-        often.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        // The rarer ones wait: what they hold may belong to a pair of the next round.
-        let least = often.first().map_or(0, |(count, _)| count / RARER);
-        often.retain(|(count, _)| *count >= least);
-        // For each symbol the one that it is joined with, and as what: at most one.
-        let mut taken = vec![false; self.symbols.len()];
-        let mut joins: Vec<Option<(u32, u32)>> = vec![None; self.symbols.len()];
-        for (_, at) in often {
-            let (a, b) = (self.sequence[at], self.sequence[at + 1]);
-            let (left, right) = (a.symbol as usize, b.symbol as usize);
-            if taken[left] || taken[right] {
-                continue;
-            }
-            (taken[left], taken[right]) = (true, true);
-            joins[left] = Some((b.symbol, self.symbols.len() as u32));
-            self.symbols.push(Symbol { start: a.start, end: b.end, parts: Some((a.symbol, b.symbol)) });
-        }
-        let before = self.sequence.len();
-        let mut sequence: Vec<Place> = Vec::with_capacity(before);
-        let mut at = 0;
-        while at < before {
-            let place = self.sequence[at];
-            let next = self.sequence.get(at + 1);
-            match joins.get(place.symbol as usize).copied().flatten().zip(next) {
-                Some(((with, symbol), next)) if next.symbol == with => {
-                    sequence.push(Place { symbol, start: place.start, end: next.end });
-                    at += 2;
-                }
-                _ => {
-                    sequence.push(place);
-                    at += 1;
-                }
-            }
-        }
-        self.sequence = sequence;
-        self.sequence.len() < before
-    }
-
-    /// A name for each symbol that pays for its definition, the shortest for those that are used most. What does not pay is its parts.
-    fn names(&self) -> HashMap<u32, String> {
+    /// The symbols that pay for their definitions, the most used ones first. What does not pay is its parts.
+    fn phrases(&self) -> Vec<u32> {
         let mut uses = vec![0_usize; self.symbols.len()];
-        for place in &self.sequence {
+        for place in self.places.iter().filter(|place| place.symbol != GONE) {
             uses[place.symbol as usize] += 1;
         }
         let mut phrases: Vec<(usize, u32)> = Vec::new();
@@ -245,26 +213,29 @@ impl<'t> Joined<'t> {
             }
         }
         phrases.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        phrases.into_iter().enumerate().map(|(index, (_, symbol))| (symbol, name(index))).collect()
+        phrases.into_iter().map(|(_, symbol)| symbol).collect()
     }
 
-    fn write(&self, sign: char, names: &HashMap<u32, String>) -> String {
-        let mut encoded = format!("{}{sign}{}", INTRODUCTION.0, INTRODUCTION.1);
-        let mut defined: Vec<(&String, u32)> = names.iter().map(|(symbol, name)| (name, *symbol)).collect();
-        defined.sort_unstable_by_key(|(name, _)| (name.len(), *name));
-        for (name, symbol) in defined {
-            let symbol = self.symbols[symbol as usize];
-            encoded.push_str(name);
-            encoded.push('=');
-            encoded.push_str(&self.text[symbol.start as usize..symbol.end as usize]);
-            encoded.push('\n');
+    fn write(&self, sign: char, phrases: &[u32]) -> String {
+        let mut encoded = String::with_capacity(self.text.len());
+        let mut names: Vec<Option<String>> = vec![None; self.symbols.len()];
+        for part in [INTRODUCTION.0, sign.encode_utf8(&mut [0; 4]), INTRODUCTION.1] {
+            encoded.push_str(part);
+        }
+        for (index, symbol) in phrases.iter().enumerate() {
+            let name = name(index);
+            let Symbol { start, end, .. } = self.symbols[*symbol as usize];
+            for part in [name.as_str(), "=", &self.text[start as usize..end as usize], "\n"] {
+                encoded.push_str(part);
+            }
+            names[*symbol as usize] = Some(name);
         }
         encoded.push('\n');
         let mut rest = Vec::new();
-        for place in &self.sequence {
+        for place in self.places.iter().filter(|place| place.symbol != GONE) {
             rest.push(*place);
             while let Some(place) = rest.pop() {
-                match (names.get(&place.symbol), self.symbols[place.symbol as usize].parts) {
+                match (&names[place.symbol as usize], self.symbols[place.symbol as usize].parts) {
                     (Some(name), _) => {
                         encoded.push(sign);
                         encoded.push_str(name);
@@ -280,6 +251,168 @@ impl<'t> Joined<'t> {
             }
         }
         encoded
+    }
+}
+
+/// Joining, round by round.
+///
+/// Counts and places of all pairs are kept up to date as places are joined, so that a round costs what it joins and not the length of the
+/// text: whatever the rounds, there are fewer joins than lexemes.
+struct Rounds {
+    /// For each place.
+    links: Vec<Link>,
+    pairs: Vec<Pair>,
+    /// Which of `pairs` the hash of two symbols is.
+    known: HashedMap<u32>,
+    /// The pairs that are seen often, and those that nobody has looked at yet.
+    often: Vec<u32>,
+    /// For each symbol no fewer than it is seen.
+    uses: Vec<u32>,
+}
+
+/// What stands around a place, and where its pair, it and what follows it, is seen before and after it.
+#[derive(Clone, Copy)]
+struct Link {
+    before: u32,
+    after: u32,
+    pair: u32,
+    earlier: u32,
+    later: u32,
+}
+
+/// Two symbols that follow each other, with the places where they do, in the order of the text.
+struct Pair {
+    symbols: (u32, u32),
+    count: usize,
+    first: u32,
+    last: u32,
+}
+
+/// No place, no pair.
+const NONE: u32 = u32::MAX;
+
+impl Rounds {
+    fn of(joined: &Joined<'_>) -> Self {
+        let mut uses = vec![0; joined.symbols.len()];
+        for place in &joined.places {
+            uses[place.symbol as usize] += 1;
+        }
+        let count = joined.places.len() as u32;
+        let around = |at: u32| Link {
+            before: at.checked_sub(1).unwrap_or(NONE),
+            after: if at + 1 < count { at + 1 } else { NONE },
+            pair: NONE,
+            earlier: NONE,
+            later: NONE,
+        };
+        let mut rounds = Self {
+            links: (0..count).map(around).collect(),
+            pairs: Vec::new(),
+            known: HashedMap::default(),
+            often: Vec::new(),
+            uses,
+        };
+        (0..count).for_each(|at| rounds.enter(&joined.places, at));
+        rounds
+    }
+
+    /// Joins the pairs that are seen most often, no symbol in two of them; whether there were any.
+    fn join(&mut self, joined: &mut Joined<'_>) -> bool {
+        let pairs = &self.pairs;
+        self.often.retain(|pair| pairs[*pair as usize].count >= OFTEN);
+        // The rarer ones wait: what they hold may belong to a pair of the next round.
+        let count = |pair: u32| pairs[pair as usize].count;
+        let least = self.often.iter().map(|pair| count(*pair)).max().unwrap_or(0) / RARER;
+        let mut now: Vec<u32> = self.often.iter().copied().filter(|pair| count(*pair) >= least).collect();
+        now.sort_unstable_by_key(|pair| (Reverse(count(*pair)), pairs[*pair as usize].first));
+        let mut taken = vec![false; joined.symbols.len()];
+        now.retain(|pair| {
+            let (left, right) = pairs[*pair as usize].symbols;
+            let free = !taken[left as usize] && !taken[right as usize];
+            (taken[left as usize], taken[right as usize]) =
+                (taken[left as usize] || free, taken[right as usize] || free);
+            free
+        });
+        for pair in &now {
+            self.replace(joined, *pair);
+        }
+        !now.is_empty()
+    }
+
+    /// Makes a symbol of a pair, and one place of each two where it is seen.
+    fn replace(&mut self, joined: &mut Joined<'_>, pair: u32) {
+        let Pair { symbols: (left, right), first, count, .. } = self.pairs[pair as usize];
+        let symbol = joined.symbols.len() as u32;
+        let (start, end) =
+            (joined.places[first as usize].start, joined.places[self.links[first as usize].after as usize].end);
+        joined.symbols.push(Symbol { start, end, parts: Some((left, right)) });
+        self.uses.push(u32::try_from(count).unwrap_or(u32::MAX));
+        // Each join takes the first place out of the pair's, and perhaps the second, where the two symbols are the same.
+        loop {
+            let at = self.pairs[pair as usize].first;
+            if at == NONE {
+                break;
+            }
+            let Link { before, after, .. } = self.links[at as usize];
+            let beyond = self.links[after as usize].after;
+            for changed in [before, at, after] {
+                self.leave(changed);
+            }
+            joined.places[at as usize].symbol = symbol;
+            joined.places[at as usize].end = joined.places[after as usize].end;
+            joined.places[after as usize].symbol = GONE;
+            self.links[at as usize].after = beyond;
+            if beyond != NONE {
+                self.links[beyond as usize].before = at;
+            }
+            for changed in [before, at] {
+                self.enter(&joined.places, changed);
+            }
+        }
+    }
+
+    /// Counts the pair that a place is with what follows it, unless a symbol makes it rare anyway.
+    fn enter(&mut self, places: &[Place], at: u32) {
+        let Some(after) = self.links.get(at as usize).and_then(|link| places.get(link.after as usize)) else { return };
+        let symbols = (places[at as usize].symbol, after.symbol);
+        let rare = |symbol: u32| symbol == LINE_END || (self.uses[symbol as usize] as usize) < OFTEN;
+        if rare(symbols.0) || rare(symbols.1) {
+            return;
+        }
+        let key = lex::mix(u64::from(symbols.0) << 32 | u64::from(symbols.1));
+        let (pairs, often) = (&mut self.pairs, &mut self.often);
+        let pair = *self.known.entry(key).or_insert_with(|| {
+            pairs.push(Pair { symbols, count: 0, first: NONE, last: NONE });
+            pairs.len() as u32 - 1
+        });
+        let entered = &mut self.pairs[pair as usize];
+        entered.count += 1;
+        if entered.count == OFTEN {
+            often.push(pair);
+        }
+        let earlier = std::mem::replace(&mut entered.last, at);
+        match self.links.get_mut(earlier as usize) {
+            Some(link) => link.later = at,
+            None => entered.first = at,
+        }
+        let link = &mut self.links[at as usize];
+        (link.pair, link.earlier, link.later) = (pair, earlier, NONE);
+    }
+
+    /// Takes a place out of those of its pair.
+    fn leave(&mut self, at: u32) {
+        let Some(link) = self.links.get_mut(at as usize).filter(|link| link.pair != NONE) else { return };
+        let Link { earlier, later, .. } = *link;
+        let left = &mut self.pairs[std::mem::replace(&mut link.pair, NONE) as usize];
+        left.count -= 1;
+        match self.links.get_mut(earlier as usize) {
+            Some(link) => link.later = later,
+            None => left.first = later,
+        }
+        match self.links.get_mut(later as usize) {
+            Some(link) => link.earlier = earlier,
+            None => left.last = earlier,
+        }
     }
 }
 
@@ -304,6 +437,15 @@ fn name(index: usize) -> String {
     match index.checked_sub(26) {
         None => letter(b'A', index).to_string(),
         Some(rest) => [letter(b'a', rest / 26), letter(b'A', rest % 26)].into_iter().collect(),
+    }
+}
+
+/// Which name it is: the inverse of [`name`].
+fn index_of(name: &str) -> usize {
+    match name.as_bytes() {
+        [small, capital] => 26 + usize::from(small - b'a') * 26 + usize::from(capital - b'A'),
+        [capital] => usize::from(capital - b'A'),
+        _ => 0,
     }
 }
 
@@ -347,6 +489,7 @@ mod tests {
         let names: Vec<String> = (0..NAMES).map(name).collect();
         let unique: std::collections::HashSet<&String> = names.iter().collect();
         assert_eq!(unique.len(), NAMES);
+        assert!(names.iter().enumerate().all(|(index, name)| index_of(name) == index));
         assert!(names.iter().all(|name| name.find(|c: char| c.is_ascii_uppercase()) == Some(name.len() - 1)));
     }
 

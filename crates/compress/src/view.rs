@@ -16,7 +16,7 @@ const RUN_LINES: usize = 6;
 
 /// The view with fewer numbers; `None` when there is nothing to drop.
 pub fn thin(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     let numbers: Vec<Option<Numbered<'_>>> = lines.iter().map(|line| Numbered::parse(line)).collect();
     let mut out: Vec<&str> = Vec::with_capacity(lines.len());
     let mut at = 0;
@@ -36,7 +36,7 @@ pub fn thin(text: &str) -> Option<String> {
 
 /// Undoes [`thin`]: between two numbered lines that are as many lines apart as their numbers say, the lines are numbered.
 pub fn full(text: &str) -> String {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     let mut out: Vec<String> = Vec::with_capacity(lines.len());
     let mut last: Option<(usize, Numbered<'_>)> = None;
     for (at, line) in lines.iter().enumerate() {

@@ -1,7 +1,10 @@
 //! Routing one segment, and weighing what came back in tokens.
 
-use headroom_core::{Compressed, Compressor, Goal, Hints, Kind, Reason, Segment, Shape};
+use std::cell::RefCell;
 
+use headroom_core::{Compressed, Compressor, CountTokens, Goal, Hints, Kind, Reason, Segment, Shape};
+
+use crate::log::lex;
 use crate::{ALL, detect};
 
 /// Texts of fewer bytes than this are never touched: no gain there pays for the reader's attention.
@@ -56,11 +59,12 @@ pub fn compress_with(more: &[&dyn Compressor], segment: &Segment<'_>, goal: &Goa
     let Some(compressor) = more.iter().chain(ALL).copied().find(|compressor| compressor.accepts(kind)) else {
         return outcome(None, None, Reason::Opaque, (0, 0));
     };
-    let Some(compressed) = compressor.compress(segment, goal) else {
+    let tokens = CountedOnce { tokens: goal.tokens, known: RefCell::default() };
+    let Some(compressed) = compressor.compress(segment, &Goal { tokens: &tokens, ..*goal }) else {
         return outcome(Some(compressor), None, Reason::NoGain, (0, 0));
     };
-    let before = goal.tokens.count(segment.text);
-    let after = goal.tokens.count(&compressed.text);
+    let before = tokens.count(segment.text);
+    let after = tokens.count(&compressed.text);
     let floor = match compressed.shape {
         Shape::Exact => FLOOR_EXACT,
         Shape::Omitting { .. } => FLOOR_OMITTING,
@@ -69,4 +73,24 @@ pub fn compress_with(more: &[&dyn Compressor], segment: &Segment<'_>, goal: &Goa
         return outcome(Some(compressor), None, Reason::NoGain, (before, after));
     }
     outcome(Some(compressor), Some(compressed), Reason::Compressed, (before, after))
+}
+
+/// Remembers the counts of texts. A compressor that weighs one form against another has counted what is weighed here again: the text
+/// itself, and the form that it chose.
+struct CountedOnce<'a> {
+    tokens: &'a dyn CountTokens,
+    /// A few texts by length and hash, with their tokens.
+    known: RefCell<Vec<((usize, u64), usize)>>,
+}
+
+impl CountTokens for CountedOnce<'_> {
+    fn count(&self, text: &str) -> usize {
+        let key = (text.len(), lex::hash(text.as_bytes()));
+        let found = self.known.borrow().iter().find(|(known, _)| *known == key).map(|(_, tokens)| *tokens);
+        found.unwrap_or_else(|| {
+            let tokens = self.tokens.count(text);
+            self.known.borrow_mut().push((key, tokens));
+            tokens
+        })
+    }
 }

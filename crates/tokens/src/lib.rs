@@ -16,11 +16,13 @@ mod pieces;
 mod seen;
 mod vocabulary;
 
+use std::cell::RefCell;
+
 use headroom_core::CountTokens;
 
-use pieces::{Pattern, pieces};
-use seen::Seen;
-use vocabulary::{CL100K, O200K, Vocabulary};
+use pieces::{Pattern, Scanner};
+use seen::{Kept, Seen, SeenLong};
+use vocabulary::Vocabulary;
 
 /// How tokens are counted for one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,10 +81,10 @@ impl Tokenizer {
     /// comparing them by that vocabulary.
     pub fn count(self, text: &str) -> usize {
         match self {
-            Self::O200k | Self::Other => count(Pattern::O200k, &O200K, text),
-            Self::Cl100k => count(Pattern::Cl100k, &CL100K, text),
-            Self::Claude => scaled(count(Pattern::O200k, &O200K, text), 118),
-            Self::Gemini => scaled(count(Pattern::O200k, &O200K, text), 103),
+            Self::O200k | Self::Other => O200K.count(text),
+            Self::Cl100k => CL100K.count(text),
+            Self::Claude => scaled(O200K.count(text), 118),
+            Self::Gemini => scaled(O200K.count(text), 103),
         }
     }
 }
@@ -93,15 +95,37 @@ impl CountTokens for Tokenizer {
     }
 }
 
-/// From how many bytes on remembering the pieces of a text pays.
-const SEEN_FROM_BYTES: usize = 2 << 10;
+/// How one family of models cuts text into pieces and pieces into tokens.
+struct Encoding {
+    pattern: Pattern,
+    vocabulary: &'static Vocabulary,
+    seen: &'static Kept,
+}
 
-fn count(pattern: Pattern, vocabulary: &Vocabulary, text: &str) -> usize {
-    if text.len() < SEEN_FROM_BYTES {
-        return pieces(pattern, text).map(|piece| vocabulary.count_piece(piece)).sum();
+thread_local! {
+    static O200K_SEEN: RefCell<Seen> = RefCell::default();
+    static CL100K_SEEN: RefCell<Seen> = RefCell::default();
+}
+
+static O200K: Encoding = Encoding { pattern: Pattern::O200k, vocabulary: &vocabulary::O200K, seen: &O200K_SEEN };
+static CL100K: Encoding = Encoding { pattern: Pattern::Cl100k, vocabulary: &vocabulary::CL100K, seen: &CL100K_SEEN };
+
+impl Encoding {
+    fn count(&self, text: &str) -> usize {
+        self.seen.with_borrow_mut(|seen| self.count_with(seen, text))
     }
-    let mut seen = Seen::default();
-    pieces(pattern, text).map(|piece| seen.count(piece, |piece| vocabulary.count_piece(piece))).sum()
+
+    fn count_with(&self, seen: &mut Seen, text: &str) -> usize {
+        let scanner = Scanner::new(text);
+        let mut long = SeenLong::new();
+        let (mut at, mut tokens) = (0, 0);
+        while at < text.len() {
+            let end = scanner.end_of_piece(self.pattern, at);
+            tokens += seen.count(&mut long, text.as_bytes(), (at, end), |piece| self.vocabulary.count_piece(piece));
+            at = end;
+        }
+        tokens
+    }
 }
 
 /// `count` times `percent` / 100, rounded up.

@@ -122,26 +122,33 @@ const PLAIN: [Plain; 256] = {
     plain
 };
 
-/// The pieces of a text, in order; together they are the text.
-pub(crate) fn pieces(pattern: Pattern, text: &str) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        if at >= text.len() {
-            return None;
-        }
-        let start = at;
-        at = Scanner { text, bytes: text.as_bytes() }.end_of_piece(pattern, start);
-        Some(&text.as_bytes()[start..at])
-    })
-}
-
+/// Finds where the pieces of a text end.
 #[derive(Clone, Copy)]
-struct Scanner<'t> {
+pub(crate) struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
 }
 
-impl Scanner<'_> {
+/// Every byte of a word has its highest bit set, or its lowest.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = 0x0101_0101_0101_0101;
+
+/// How many of the first bytes of a word (little-endian) are lower-case letters. All eight are looked at together: a loop that ends after
+/// an unforeseeable number of bytes costs a misprediction for each piece.
+#[inline]
+const fn lower_letters(word: u64) -> usize {
+    let ascii = word & !HIGH;
+    let from_a = ascii + (0x80 - b'a' as u64) * LOW;
+    let after_z = ascii + (0x7f - b'z' as u64) * LOW;
+    let others = !(from_a & !after_z & !word) & HIGH;
+    (others.trailing_zeros() / 8) as usize
+}
+
+impl<'t> Scanner<'t> {
+    pub(crate) const fn new(text: &'t str) -> Self {
+        Self { text, bytes: text.as_bytes() }
+    }
+
     /// Class of the character at `at` and where the next one starts; `None` at the end.
     #[inline]
     fn class(self, at: usize) -> Option<(Class, usize)> {
@@ -164,7 +171,9 @@ impl Scanner<'_> {
         at
     }
 
-    fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
+    /// The end of the piece that starts at `at`, which is where another one ended and not the end of the text.
+    #[inline]
+    pub(crate) fn end_of_piece(self, pattern: Pattern, at: usize) -> usize {
         self.end_of_plain(pattern, at).unwrap_or_else(|| self.end_of_any(pattern, at))
     }
 
@@ -173,34 +182,47 @@ impl Scanner<'_> {
     #[inline]
     fn end_of_plain(self, pattern: Pattern, at: usize) -> Option<usize> {
         let first = *self.bytes.get(at)?;
-        let lead = usize::from(matches!(PLAIN[usize::from(first)], Plain::Space | Plain::Symbol));
-        let start = at + lead;
+        let lead = PLAIN[usize::from(first)];
+        match lead {
+            Plain::Upper | Plain::Lower => self.end_of_plain_word(pattern, at),
+            Plain::Digit => self.end_of_plain_number(at),
+            Plain::LineEnd => self.end_of_plain_spaces(at),
+            Plain::Part => None,
+            // A contraction, perhaps.
+            Plain::Symbol if first == b'\'' && pattern == Pattern::Cl100k => None,
+            Plain::Space | Plain::Symbol => match self.bytes.get(at + 1).map(|next| PLAIN[usize::from(*next)]) {
+                Some(Plain::Upper | Plain::Lower) => self.end_of_plain_word(pattern, at + 1),
+                Some(Plain::Part) => None,
+                _ if lead == Plain::Symbol => self.end_of_plain_symbols(pattern, at + 1),
+                Some(Plain::Symbol) if first == b' ' => self.end_of_plain_symbols(pattern, at + 2),
+                _ => self.end_of_plain_spaces(at),
+            },
+        }
+    }
+
+    /// The end of the letters from `at` on, of which there is one, unless what follows them may belong to them.
+    #[inline]
+    fn end_of_plain_word(self, pattern: Pattern, at: usize) -> Option<usize> {
         let end = match pattern {
-            Pattern::O200k => self.plain(self.plain(start, Plain::Upper), Plain::Lower),
-            Pattern::Cl100k if first == b'\'' => return None,
-            Pattern::Cl100k => self.plain_run(start, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
+            Pattern::O200k => self.lower_run(self.plain(at, Plain::Upper)),
+            Pattern::Cl100k => self.plain_run(at, |plain| matches!(plain, Plain::Upper | Plain::Lower)),
         };
-        let follows = self.bytes.get(end).copied().unwrap_or(b' ');
-        if end > start {
-            let may_go_on = !follows.is_ascii() || (follows == b'\'' && pattern == Pattern::O200k);
-            return (!may_go_on).then_some(end);
+        let may_go_on = match self.bytes.get(end) {
+            Some(b'\'') => pattern == Pattern::O200k,
+            follows => follows.is_some_and(|byte| !byte.is_ascii()),
+        };
+        (!may_go_on).then_some(end)
+    }
+
+    /// The end of up to three digits from `at` on, of which there is one.
+    #[inline]
+    fn end_of_plain_number(self, at: usize) -> Option<usize> {
+        let is_digit = |at: usize| self.bytes.get(at).is_some_and(u8::is_ascii_digit);
+        if is_digit(at + 1) && is_digit(at + 2) {
+            return Some(at + 3);
         }
-        if !follows.is_ascii() {
-            return None;
-        }
-        match PLAIN[usize::from(first)] {
-            Plain::Digit => {
-                let end = self.bytes[at..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count() + at;
-                let cut = end - at == 3 || self.bytes.get(end).is_none_or(u8::is_ascii);
-                cut.then_some(end)
-            }
-            Plain::Symbol => self.end_of_plain_symbols(pattern, at + 1),
-            Plain::Space if first == b' ' && PLAIN[usize::from(follows)] == Plain::Symbol => {
-                self.end_of_plain_symbols(pattern, at + 2)
-            }
-            Plain::Space | Plain::LineEnd => self.end_of_plain_spaces(at),
-            _ => None,
-        }
+        let end = at + 1 + usize::from(is_digit(at + 1));
+        self.bytes.get(end).is_none_or(u8::is_ascii).then_some(end)
     }
 
     /// The end of white space before something that is not white space; see [`spaces`](Self::spaces).
@@ -239,6 +261,19 @@ impl Scanner<'_> {
             _ => false,
         });
         at + tail.count()
+    }
+
+    /// The end of the run of ASCII lower-case letters from `at` on.
+    #[inline]
+    fn lower_run(self, mut at: usize) -> usize {
+        while let Some(chunk) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let letters = lower_letters(u64::from_le_bytes(*chunk));
+            at += letters;
+            if letters < 8 {
+                return at;
+            }
+        }
+        self.plain(at, Plain::Lower)
     }
 
     #[inline]

@@ -1,55 +1,136 @@
-//! Pieces met lately in one text, with their counts.
+//! Pieces met lately, with their counts.
+//!
+//! Texts say the same few words again and again, and so do the texts that are made of them: most pieces are found here, without a look
+//! into the vocabulary, which is too large for the caches that are fast. A count is a function of the piece alone, so what is
+//! remembered changes how long counting takes and nothing else.
 
-use crate::hash::ends;
+use std::cell::RefCell;
+use std::thread::LocalKey;
 
-/// Places; a power of two. All together they fit in the first-level cache, which is the point: the vocabulary does not.
-const PLACES: usize = 1 << 10;
+/// Places for short pieces; a power of two. All together they fit in the second-level cache.
+const PLACES: usize = 1 << 12;
 
-/// Longest piece that is remembered, in bytes: [`ends`] tells texts apart up to here.
-const LONGEST: usize = 16;
+/// Longest short piece in bytes: with its length and its count it fills a place.
+const SHORT: usize = 14;
 
-/// A piece, and its tokens. No piece has length 0, so the empty place matches none.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    ends: (u64, u64),
-    length: u8,
-    tokens: u8,
-}
+/// Where in the second number of a place its length and its count stand.
+const LENGTH_AT: u32 = 8 * SHORT as u32 - 64;
+const TOKENS_AT: u32 = LENGTH_AT + 8;
 
-/// Texts say the same few words again and again: most pieces are found here, without a look into the vocabulary.
+/// What belongs to a piece of each length among the first 16 bytes from its start on.
+const MASKS: [Place; SHORT + 1] = {
+    let mut masks = [(0, 0); SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        let mask = u128::MAX >> (128 - 8 * length);
+        masks[length] = (mask as u64, (mask >> 64) as u64);
+        length += 1;
+    }
+    masks
+};
+
+/// Places for long pieces of one text.
+const LONG_PLACES: usize = 1 << 8;
+
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The bytes of a short piece, its length and its tokens, as two numbers.
+type Place = (u64, u64);
+
+/// Short pieces that a thread has counted with one vocabulary. No piece has length 0, so the empty place matches none.
 pub(crate) struct Seen {
-    places: [Place; PLACES],
+    places: Box<[Place; PLACES]>,
 }
+
+/// Where a thread keeps what it has seen.
+pub(crate) type Kept = LocalKey<RefCell<Seen>>;
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { places: [Place::default(); PLACES] }
+        Self { places: Box::new([(0, 0); PLACES]) }
+    }
+}
+
+/// A long piece of a text: where it stands, and its tokens. Its length is never 0.
+#[derive(Clone, Copy, Default)]
+struct Long {
+    start: usize,
+    length: usize,
+    tokens: usize,
+}
+
+/// Long pieces of one text, such as rules and progress bars.
+pub(crate) struct SeenLong {
+    places: [Long; LONG_PLACES],
+}
+
+impl SeenLong {
+    pub(crate) const fn new() -> Self {
+        Self { places: [Long { start: 0, length: 0, tokens: 0 }; LONG_PLACES] }
     }
 }
 
 impl Seen {
-    /// The tokens of a piece: remembered, or asked of `count` and remembered from now on.
+    /// The tokens of the piece of `text` from `start` to `end`: remembered, or asked of `count` and remembered from now on.
     #[inline]
-    pub(crate) fn count(&mut self, piece: &[u8], count: impl Fn(&[u8]) -> usize) -> usize {
-        let length = piece.len();
-        if length > LONGEST {
-            return count(piece);
+    pub(crate) fn count(
+        &mut self,
+        long: &mut SeenLong,
+        text: &[u8],
+        (start, end): (usize, usize),
+        count: impl Fn(&[u8]) -> usize,
+    ) -> usize {
+        let length = end - start;
+        if length > SHORT {
+            return long.count(text, (start, end), count);
         }
-        let ends = ends(piece);
-        let place = &mut self.places[index(ends, length)];
-        if place.ends == ends && usize::from(place.length) == length {
-            return usize::from(place.tokens);
+        let (low, high) = key(text, start, length);
+        let place = &mut self.places[index(low, high) & (PLACES - 1)];
+        if place.0 == low && place.1 << 8 == high << 8 {
+            return (place.1 >> TOKENS_AT) as usize;
         }
-        let tokens = count(piece);
-        // Neither can be above 16: a token has at least one byte.
-        *place = Place { ends, length: length as u8, tokens: tokens as u8 };
+        let tokens = count(&text[start..end]);
+        // Never above 14: a token has at least one byte.
+        *place = (low, high | (tokens as u64) << TOKENS_AT);
         tokens
     }
 }
 
+impl SeenLong {
+    fn count(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
+        let piece = &text[start..end];
+        let (head, tail) = (piece.first_chunk::<8>(), piece.last_chunk::<8>());
+        let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
+        let place = &mut self.places[index(word(head) ^ piece.len() as u64, word(tail)) & (LONG_PLACES - 1)];
+        if place.length == piece.len() && text[place.start..place.start + place.length] == *piece {
+            return place.tokens;
+        }
+        let tokens = count(piece);
+        *place = Long { start, length: piece.len(), tokens };
+        tokens
+    }
+}
+
+/// A place for a short piece, without its tokens.
 #[inline]
-const fn index((low, high): (u64, u64), length: usize) -> usize {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (low ^ high.rotate_left(29) ^ length as u64).wrapping_mul(MULTIPLIER);
-    (mixed >> (64 - PLACES.trailing_zeros())) as usize
+fn key(text: &[u8], start: usize, length: usize) -> Place {
+    let (low, high) = match text[start..].first_chunk::<16>() {
+        // A load of fixed width, because copying a few bytes of unknown number takes longer than all the rest.
+        Some(chunk) => {
+            let (bytes, mask) = (u128::from_le_bytes(*chunk), MASKS[length]);
+            (bytes as u64 & mask.0, (bytes >> 64) as u64 & mask.1)
+        }
+        None => {
+            let mut chunk = [0; 16];
+            chunk[..length].copy_from_slice(&text[start..start + length]);
+            let bytes = u128::from_le_bytes(chunk);
+            (bytes as u64, (bytes >> 64) as u64)
+        }
+    };
+    (low, high | (length as u64) << LENGTH_AT)
+}
+
+#[inline]
+const fn index(low: u64, high: u64) -> usize {
+    ((low ^ high.rotate_left(29)).wrapping_mul(MULTIPLIER) >> 48) as usize
 }

@@ -17,6 +17,7 @@ const CUT_BYTES: usize = 4 << 10;
 /// A vocabulary table; see the build script for its layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vocabulary {
+    pairs: &'static [[u8; 4]; 1 << 16],
     short: &'static [[u8; 12]],
     long: Long,
 }
@@ -46,6 +47,8 @@ impl Vocabulary {
         let (numbers, _) = head.as_chunks::<4>();
         let (short, long, tokens, longest) =
             (number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3]));
+        let (pairs, rest) = rest.split_at(4 << 16);
+        let Some((pairs, _)) = pairs.as_chunks::<4>().0.split_first_chunk() else { panic!("a number for each pair") };
         let (slots, rest) = rest.split_at(12 * short);
         let (short, _) = slots.as_chunks::<12>();
         let (slots, rest) = rest.split_at(4 * long);
@@ -53,7 +56,7 @@ impl Vocabulary {
         let (offsets, bytes) = rest.split_at(4 * (tokens + 1));
         let ((slots, _), (ranks, _), (offsets, _)) =
             (slots.as_chunks::<4>(), ranks.as_chunks::<4>(), offsets.as_chunks::<4>());
-        Self { short, long: Long { slots, ranks, offsets, bytes, longest } }
+        Self { pairs, short, long: Long { slots, ranks, offsets, bytes, longest } }
     }
 
     /// The rank of a byte string, if it is a token.
@@ -76,6 +79,12 @@ impl Vocabulary {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// The rank of a token of two bytes.
+    #[inline]
+    fn rank_of_pair(&self, pair: [u8; 2]) -> Option<u32> {
+        u32::from_le_bytes(self.pairs[usize::from(u16::from_le_bytes(pair))]).checked_sub(1)
     }
 
     /// Tokens of one piece of text, as the pre-tokenizer cut it.
@@ -103,8 +112,8 @@ impl Vocabulary {
         for (at, start) in starts.iter_mut().enumerate().take(parts + 1) {
             *start = at;
         }
-        for at in 0..parts - 1 {
-            ranks[at] = self.rank(&piece[at..at + 2]).unwrap_or(NONE);
+        for (rank, pair) in ranks.iter_mut().zip(piece.windows(2)) {
+            *rank = self.rank_of_pair([pair[0], pair[1]]).unwrap_or(NONE);
         }
         loop {
             let mut best = (NONE, 0);
@@ -144,7 +153,10 @@ impl Vocabulary {
             let rank = self.rank(&piece[at..end])?;
             Some(Reverse((rank, at as u32, end as u32)))
         };
-        heap.extend((0..length - 1).filter_map(|at| pair(at, &next)));
+        heap.extend(piece.windows(2).zip(0..).filter_map(|(pair, at)| {
+            let rank = self.rank_of_pair([pair[0], pair[1]])?;
+            Some(Reverse((rank, at, at + 2)))
+        }));
         let mut parts = length;
         while let Some(Reverse((_, at, end))) = heap.pop() {
             let at = at as usize;

@@ -20,7 +20,7 @@ const BYTES: usize = 200;
 
 /// Writes a mark for every block that stands further up; `None` when there is none, or a line could be taken for a mark.
 pub(crate) fn encode(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     if !has_block(&lines) {
         return None;
     }
@@ -64,7 +64,7 @@ fn has_block(lines: &[&str]) -> bool {
 pub(crate) fn decode(encoded: &str) -> Option<String> {
     let mut lines: Vec<&str> = Vec::new();
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for line in encoded.strip_prefix(INTRODUCTION)?.split('\n') {
+    for line in crate::lines::between(encoded.strip_prefix(INTRODUCTION)?) {
         match count(line) {
             None => {
                 first.entry(line).or_insert(lines.len());

@@ -3,6 +3,10 @@
 //! Of the third and later finding of one kind the source excerpt and its notes are left out; what it says and where stays. Errors stay whole, and so
 //! does every finding that is the first or second of its kind.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::log::lex::{self, HashedMap};
 
 /// So many findings of one kind are shown whole.
@@ -10,6 +14,9 @@ const WHOLE: usize = 2;
 
 /// A finding has at most this many lines.
 const LINES: usize = 60;
+
+/// Looked for in nearly every line, so it is prepared once.
+static WARNING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(": warning: "));
 
 /// Takes the excerpts of repeated warnings out of `keep`.
 pub(super) fn fold(lines: &[&str], keep: &mut [bool]) {
@@ -47,7 +54,8 @@ fn kind(line: &str, below: Option<&str>) -> Option<u64> {
         return Some(lex::hash(line.split(' ').next()?.as_bytes()));
     } else {
         // gcc, clang: `a.c:1:2: warning: unused variable 'x' [-Wunused-variable]`.
-        let (place, said) = line.split_once(": warning: ")?;
+        let at = WARNING.find(line.as_bytes())?;
+        let (place, said) = (&line[..at], &line[at + WARNING.needle().len()..]);
         place.ends_with(|c: char| c.is_ascii_digit()).then_some(said)?
     };
     let rule = said.strip_suffix(']').and_then(|said| Some(&said[said.rfind(" [-W")?..]));

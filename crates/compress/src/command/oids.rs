@@ -50,8 +50,10 @@ fn id(line: &str) -> Option<&str> {
     if let Some(rest) = bare.strip_prefix("commit ") {
         return whole(rest.split(' ').next()?);
     }
-    if let Some((_, rest)) =
-        bare.split_once(" blob ").or_else(|| bare.split_once(" tree ")).filter(|(mode, _)| is_mode(mode))
+    // Few lines start with a mode, and all others are spared the search.
+    if bare.get(..6).is_some_and(is_mode)
+        && let Some((_, rest)) =
+            bare.split_once(" blob ").or_else(|| bare.split_once(" tree ")).filter(|(mode, _)| is_mode(mode))
     {
         return whole(rest.split([' ', '\t']).next()?);
     }

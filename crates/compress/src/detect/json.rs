@@ -1,5 +1,7 @@
 //! JSON: one value, or one a line.
 
+use crate::json::plain_run;
+
 /// Whether `text` is one object or array, or several lines of which nearly all are one each.
 ///
 /// The brackets and strings of a value are followed to its end, which is cheap and decides; whether everything between them
@@ -72,17 +74,15 @@ fn value_length(text: &str) -> Option<usize> {
     None
 }
 
-/// Place of the quote that ends a string; strings of JSON hold no line ends.
+/// Place of the quote that ends a string; strings of JSON hold no line ends. Other control characters are for the parser to refuse.
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let found = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n'))?;
-        match bytes[at + found] {
-            b'"' => return Some(at + found),
-            b'\\' => at += found + 2,
-            _ => return None,
-        }
-        if at > bytes.len() {
-            return None;
+        at = plain_run(bytes, at);
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            b'\n' => return None,
+            _ => at += 1,
         }
     }
 }

@@ -10,10 +10,14 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
     for line in sample.filled() {
         for c in line.chars() {
             all += 1;
+            if let Ok(byte @ 0..0x80) = u8::try_from(c) {
+                let letter = byte.is_ascii_alphabetic();
+                letters += usize::from(letter);
+                written += usize::from(letter || WRITTEN.contains(&byte));
+                continue;
+            }
             letters += usize::from(c.is_alphabetic());
-            written += usize::from(
-                c.is_alphabetic() || matches!(c, ' ' | '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '-' | '’'),
-            ) + usize::from(is_mark_without_blank(c));
+            written += usize::from(c.is_alphabetic() || c == '’') + usize::from(is_mark_without_blank(c));
             ends += usize::from(matches!(c, '。' | '！' | '？' | '؟' | '।'));
         }
         for word in line.split(|c: char| c.is_whitespace() || is_mark_without_blank(c)).filter(|word| !word.is_empty())
@@ -39,6 +43,9 @@ pub(super) fn is_prose(sample: &Sample<'_>) -> bool {
         && plain * 100 >= words * 80
         && words <= ends * 60
 }
+
+/// What writing consists of besides letters, in ASCII.
+const WRITTEN: &[u8] = b" .,;:!?'\"-";
 
 /// The marks of scripts that put no blanks between words.
 const fn is_mark_without_blank(c: char) -> bool {

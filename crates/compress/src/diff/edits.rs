@@ -17,7 +17,7 @@ const ADDED: (&str, &str) = ("{+", "+}");
 
 /// Joins pairs of lines; `None` when there are none, or a line could be taken for a pair.
 pub(super) fn join(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     if lines.iter().any(|line| line.starts_with('~')) {
         return None;
     }
@@ -55,7 +55,7 @@ pub(super) fn join(text: &str) -> Option<String> {
 
 /// Undoes [`join`]. A text without pairs is itself.
 pub(super) fn part(joined: &str) -> Option<String> {
-    let lines: Vec<&str> = joined.split('\n').collect();
+    let lines = crate::lines::between(joined);
     let mut text = String::with_capacity(joined.len() * 5 / 4);
     let mut at = 0;
     while at < lines.len() {

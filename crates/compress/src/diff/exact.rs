@@ -42,7 +42,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 }
 
 fn encode_headers(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = crate::lines::between(text);
     let mut encoded = String::with_capacity(text.len());
     let mut heading = "";
     let mut names: Option<Names<'_>> = None;
@@ -93,7 +93,7 @@ fn encode_headers(text: &str) -> Option<String> {
 }
 
 fn decode_headers(encoded: &str) -> Option<String> {
-    let lines: Vec<&str> = encoded.split('\n').collect();
+    let lines = crate::lines::between(encoded);
     let mut text = String::with_capacity(encoded.len() * 5 / 4);
     let mut heading = "";
     let mut names: Option<Names<'_>> = None;

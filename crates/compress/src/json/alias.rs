@@ -104,15 +104,17 @@ impl Quotes<'_> {
     /// Place of the quote that is open at `place`, which never goes back.
     fn open_at(&mut self, place: usize) -> Option<usize> {
         let bytes = self.text.as_bytes();
-        while self.at < place {
-            match (bytes[self.at], self.open) {
-                (b'"', None) => self.open = Some(self.at),
+        while let Some(length) = bytes.get(self.at..place).and_then(|ahead| memchr::memchr2(b'"', b'\\', ahead)) {
+            let sign = self.at + length;
+            self.at = sign + 1;
+            match (bytes[sign], self.open) {
+                (b'"', None) => self.open = Some(sign),
                 (b'"', Some(_)) => self.open = None,
-                (b'\\', Some(_)) => self.at += 1,
-                _ => {}
+                (_, Some(_)) => self.at += 1,
+                (_, None) => {}
             }
-            self.at += 1;
         }
+        self.at = self.at.max(place);
         self.open
     }
 }

@@ -385,7 +385,9 @@ impl<'t> Inferred<'t> {
         for node in values {
             match &node.value {
                 Value::String(string) => {
-                    let bare = |delimiter| words::is_bare(&string.text, words::Place::Cell { delimiter, text });
+                    let traits = words::traits(&string.text);
+                    let place = |delimiter| words::Place::Cell { delimiter, text };
+                    let bare = |delimiter| words::is_bare_with(traits, &string.text, place(delimiter));
                     self.space += if bare(Delimiter::Space) { 0 } else { 2 };
                     self.comma += if bare(Delimiter::Comma) { 0 } else { 2 };
                     self.comma += usize::from(string.text.starts_with(|c: char| !c.is_ascii_digit()));

@@ -21,6 +21,8 @@ mod value;
 mod words;
 mod write;
 
+pub(crate) use parse::plain_run;
+
 #[cfg(test)]
 mod tests;
 

@@ -544,7 +544,12 @@ impl<'a> Reader<'a> {
         if !first {
             self.at += matches!(self.peek()?, b' ' | b',').then_some(1)?;
         }
-        let mut path = vec![self.key(true)?];
+        let first = self.key(true)?;
+        // Most cells have no name, and are spared a path.
+        if !matches!(self.peek(), Some(b'.' | b'=')) {
+            return None;
+        }
+        let mut path = vec![first];
         while self.take(b'.').is_some() {
             path.push(self.key(true)?);
         }

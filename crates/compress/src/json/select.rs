@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::value::{Node, Value};
+use crate::log::lex::HashedMap;
 
 /// Arrays of up to this many elements are shown whole.
 const MIN_ROWS: usize = 40;
@@ -81,7 +82,7 @@ struct Column {
     first: usize,
     /// Distinct values in order of appearance, until there are too many to be categories.
     values: Vec<Category>,
-    by_hash: HashMap<u64, usize>,
+    by_hash: HashedMap<usize>,
     open: bool,
     last: u64,
     changes: Vec<usize>,
@@ -180,7 +181,7 @@ impl Column {
         self.values[place].count += 1;
         if self.values.len() > (rows / 4).clamp(16, 256) {
             self.open = true;
-            self.by_hash = HashMap::new();
+            self.by_hash = HashedMap::default();
         }
     }
 

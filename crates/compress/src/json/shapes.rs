@@ -2,10 +2,9 @@
 //!
 //! Kinds are told apart by their keys alone, before anything is laid out, so that the work stays linear.
 
-use std::collections::HashMap;
-
 use super::layout::Columns;
 use super::value::{Fields, Node, hash_bytes};
+use crate::log::lex::HashedMap;
 
 /// More kinds than this are written one by one: a reader would have to go back to too many headers.
 pub(super) const MAX_SHAPES: usize = 8;
@@ -29,9 +28,9 @@ pub(super) fn of<'t>(objects: &[&'t Node<'t>]) -> Option<Vec<Vec<&'t Node<'t>>>>
         return None;
     }
     let mut shapes: Vec<Shape<'t>> = Vec::new();
-    let mut signatures = HashMap::<u64, Option<usize>>::new();
+    let mut signatures: HashedMap<Option<usize>> = HashedMap::default();
     let mut all = Shape { columns: Columns::default(), objects: Vec::new(), keys: 0 };
-    let mut misfits = HashMap::<u64, bool>::new();
+    let mut misfits: HashedMap<bool> = HashedMap::default();
     let mut out_of_order = 0;
     for object in objects {
         let fields = Fields::of(object)?;

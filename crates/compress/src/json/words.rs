@@ -20,6 +20,16 @@ pub(super) enum Place {
 
 /// Whether `text` can be written without quotes at `place`.
 pub(super) fn is_bare(text: &str, place: Place) -> bool {
+    is_bare_with(traits(text), text, place)
+}
+
+/// What the bytes of a text do to the word that they are.
+pub(super) fn traits(text: &str) -> u8 {
+    text.bytes().fold(0, |traits, byte| traits | TRAITS[usize::from(byte)])
+}
+
+/// [`is_bare`] for a text whose [`traits`] are known.
+pub(super) fn is_bare_with(traits: u8, text: &str, place: Place) -> bool {
     let typed = !matches!(place, Place::Cell { text: true, .. });
     let spaces = matches!(place, Place::Cell { delimiter: Delimiter::Comma, .. });
     let commas = matches!(place, Place::Element | Place::Cell { delimiter: Delimiter::Space, .. });
@@ -28,7 +38,6 @@ pub(super) fn is_bare(text: &str, place: Place) -> bool {
     if matches!(first, b'[' | b'{' | b'=' | b' ' | b'*' | b'&' | b'#' | b'!') || *last == b' ' {
         return false;
     }
-    let traits = bytes.iter().fold(0, |traits, byte| traits | TRAITS[usize::from(*byte)]);
     let mut forbidden = ALWAYS_QUOTED;
     forbidden |= if spaces { 0 } else { BLANK };
     forbidden |= if commas { 0 } else { COMMA };
@@ -99,8 +108,19 @@ pub(super) fn is_bare_key(key: &str, in_path: bool) -> bool {
 }
 
 /// Bytes of a key without quotes.
-pub(super) fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%')
+pub(super) const fn is_key_byte(byte: u8) -> bool {
+    const KEY: [bool; 256] = {
+        let mut key = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let letter = byte as u8;
+            key[byte] = letter.is_ascii_alphanumeric()
+                || matches!(letter, b'_' | b'-' | b'.' | b'/' | b'$' | b'@' | b'+' | b'%');
+            byte += 1;
+        }
+        key
+    };
+    KEY[byte as usize]
 }
 
 /// The letter of the n-th shape of an array's rows.

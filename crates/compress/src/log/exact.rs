@@ -11,9 +11,11 @@
 //! the time of day may repeat the start of the time above it (`'12`).
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::lex::{self, Quotes, Word};
 use super::mine::{Mined, Template};
+use crate::lines;
 
 /// The first words of a line are mostly time, process and level: "as above" means the previous encoded line there. For
 /// later words it means the previous line of the same template.
@@ -69,7 +71,7 @@ pub(crate) fn encode(mined: &Mined<'_>, plain: impl Fn(usize) -> bool, terminate
                 write_row(&mut text, name, Line { text: line, words }, old, template, &above);
             }
         }
-        above.note(line, words);
+        above.note(words, |word| &line[word.start as usize..word.end as usize]);
         last_of[id] = index;
     }
     end_run(&mut text, &mut repeats);
@@ -88,7 +90,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let rows = rest[close.len_utf8()..].strip_prefix(RULES)?;
     let mut decoder = Decoder { open, close, above: Above::default(), templates: Vec::new(), words: Vec::new() };
     let mut text = String::with_capacity(encoded.len() * 2);
-    for row in rows.split_inclusive('\n') {
+    for row in lines::split(rows) {
         let (row, end) = row.strip_suffix('\n').map_or((row, ""), |row| (row, "\n"));
         decoder.row(row, end, &mut text)?;
     }
@@ -97,21 +99,11 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 
 /// The first pair of signs that the lines do not use.
 fn free_braces(lines: &[&str]) -> Option<(char, char)> {
-    let mut seen = [false; 128];
-    let mut beyond = false;
-    for line in lines {
-        for byte in line.bytes() {
-            match seen.get_mut(usize::from(byte)) {
-                Some(seen) => *seen = true,
-                None => beyond = true,
-            }
-        }
-    }
-    let unused = |sign: char| match seen.get(sign as usize) {
-        Some(seen) => !seen,
-        None => !beyond || !lines.iter().any(|line| line.contains(sign)),
+    let uses = |line: &&str, (open, close): (char, char)| match (u8::try_from(open), u8::try_from(close)) {
+        (Ok(open @ 0..0x80), Ok(close @ 0..0x80)) => memchr::memchr2(open, close, line.as_bytes()).is_some(),
+        _ => line.contains([open, close]),
     };
-    BRACES.into_iter().find(|(open, close)| unused(*open) && unused(*close))
+    BRACES.into_iter().find(|pair| !lines.iter().any(|line| uses(line, *pair)))
 }
 
 /// Which templates are worth a name: those whose fixed text, written once less each time, outweighs the name and the braces.
@@ -208,12 +200,12 @@ impl<'a> Line<'a> {
     }
 }
 
-fn write_row(text: &mut String, name: &str, line: Line<'_>, old: Line<'_>, template: &Template, above: &Above) {
+fn write_row(text: &mut String, name: &str, line: Line<'_>, old: Line<'_>, template: &Template, above: &Above<&str>) {
     text.push_str(name);
     let mut dittos = 0;
     for (place, varying) in template.varying.iter().enumerate() {
         let Some(varying) = varying else { continue };
-        let (new, old) = (line.word(place), above.word(place).unwrap_or(old.word(place)));
+        let (new, old) = (line.word(place), above.word(place).copied().unwrap_or(old.word(place)));
         if new == old {
             dittos += 1;
             continue;
@@ -281,148 +273,172 @@ fn directory(path: &str) -> Option<&str> {
     path.rfind('/').map(|at| &path[..=at])
 }
 
-/// The first words of the line above.
+/// The first words of the line above, as words or where they stand.
 #[derive(Default)]
-struct Above {
-    words: [String; HEAD],
+struct Above<W> {
+    words: [W; HEAD],
     known: usize,
 }
 
-impl Above {
+impl<W> Above<W> {
     /// The word at this place in the line above; `None` when that is not what "as above" means for this place.
-    fn word(&self, place: usize) -> Option<&str> {
-        (place < self.known).then(|| self.words[place].as_str())
+    fn word(&self, place: usize) -> Option<&W> {
+        self.words[..self.known].get(place)
     }
 
-    fn note(&mut self, line: &str, words: &[Word]) {
+    fn note(&mut self, words: &[Word], of: impl Fn(&Word) -> W) {
         for (place, word) in words.iter().take(HEAD).enumerate() {
-            let new = &line[word.start as usize..word.end as usize];
-            if self.words[place] != new {
-                self.words[place].clear();
-                self.words[place].push_str(new);
-            }
+            self.words[place] = of(word);
         }
         self.known = self.known.max(words.len().min(HEAD));
     }
 }
 
 /// What the decoder knows of a template: its last line, cut at the values.
-struct Known {
+struct Known<'e> {
     /// Fixed text before each value, and after the last one.
-    fixed: Vec<String>,
+    fixed: Vec<&'e str>,
     values: Vec<Value>,
 }
 
 struct Value {
-    /// The value in the last line of the template.
-    text: String,
+    /// Where the value in the last line of the template stands in the decoded text.
+    last: Range<usize>,
     /// Which word of the line it is in, and how many bytes of the word stand before and after it.
     place: usize,
     prefix: usize,
     suffix: usize,
 }
 
-struct Decoder {
+/// Lines are written to the end of the decoded text, and what they repeat is copied from where it stands further up.
+struct Decoder<'e> {
     open: char,
     close: char,
-    above: Above,
-    templates: Vec<Known>,
+    above: Above<Range<usize>>,
+    templates: Vec<Known<'e>>,
     /// Reused for every line.
     words: Vec<Word>,
 }
 
-impl Decoder {
-    fn row(&mut self, row: &str, end: &str, text: &mut String) -> Option<()> {
+impl<'e> Decoder<'e> {
+    fn row(&mut self, row: &'e str, end: &str, text: &mut String) -> Option<()> {
         let Some((name, rest)) = split_name(row) else {
             text.push_str(row.strip_prefix('\\').unwrap_or(row));
             text.push_str(end);
             return Some(());
         };
         if let Some(definition) = rest.strip_prefix('=') {
-            let line = self.define(definition)?;
-            text.push_str(&line);
+            self.define(definition, text)?;
             text.push_str(end);
             return Some(());
         }
         let index = index_of(name)?;
-        let (values, times) = match rest.rsplit_once(" =") {
+        let (values, times) = match split_times(rest) {
             Some((values, times)) => (values, times.parse::<usize>().ok()?),
             None => (rest, 0),
         };
-        let line = self.repeat(index, values)?;
-        for time in 0..=times {
-            text.push_str(&line);
-            text.push_str(if time < times { "\n" } else { end });
+        let line = text.len();
+        self.repeat(index, values, text)?;
+        let line = line..text.len();
+        for _ in 0..times {
+            text.push('\n');
+            text.extend_from_within(line.clone());
         }
+        text.push_str(end);
         Some(())
     }
 
-    fn define(&mut self, definition: &str) -> Option<String> {
+    fn define(&mut self, definition: &'e str, text: &mut String) -> Option<()> {
+        let line = text.len();
         let mut fixed = Vec::new();
-        let mut line = String::with_capacity(definition.len());
         let mut spans = Vec::new();
         let mut rest = definition;
         while let Some((before, tail)) = rest.split_once(self.open) {
             let (value, tail) = tail.split_once(self.close)?;
-            line.push_str(before);
-            spans.push(line.len()..line.len() + value.len());
-            line.push_str(value);
-            fixed.push(before.to_owned());
+            text.push_str(before);
+            spans.push(text.len() - line..text.len() - line + value.len());
+            text.push_str(value);
+            fixed.push(before);
             rest = tail;
         }
-        line.push_str(rest);
-        fixed.push(rest.to_owned());
-        let mut words = Vec::new();
-        lex::words(&line, Quotes::Open, &mut words);
-        let mut places = words.iter().enumerate();
+        text.push_str(rest);
+        fixed.push(rest);
+        self.words.clear();
+        lex::words(&text[line..], Quotes::Open, &mut self.words);
+        let mut places = self.words.iter().enumerate();
         let mut values = Vec::with_capacity(spans.len());
         for span in spans {
             let (place, word) = places.find(|(_, word)| word.end as usize >= span.end)?;
             let (prefix, suffix) =
                 (span.start.checked_sub(word.start as usize)?, (word.end as usize).checked_sub(span.end)?);
-            values.push(Value { text: line.get(span)?.to_owned(), place, prefix, suffix });
+            values.push(Value { last: line + span.start..line + span.end, place, prefix, suffix });
         }
-        self.above.note(&line, &words);
+        self.above.note(&self.words, |word| line + word.start as usize..line + word.end as usize);
         self.templates.push(Known { fixed, values });
-        Some(line)
+        Some(())
     }
 
-    fn repeat(&mut self, index: usize, row: &str) -> Option<String> {
-        let known = self.templates.get_mut(index)?;
-        let mut given = row.split(' ').skip(1);
-        let mut line = String::new();
-        for (value, fixed) in known.values.iter_mut().zip(&known.fixed) {
-            let old = || match self.above.word(value.place) {
-                Some(word) => word.get(value.prefix..word.len().checked_sub(value.suffix)?),
-                None => Some(value.text.as_str()),
+    fn repeat(&mut self, index: usize, row: &str, text: &mut String) -> Option<()> {
+        let Known { fixed, values } = self.templates.get_mut(index)?;
+        let line = text.len();
+        let mut given = row.strip_prefix(' ').map(fields).into_iter().flatten();
+        for (value, fixed) in values.iter_mut().zip(&*fixed) {
+            // Where what it repeats stands.
+            let old = |text: &str| match self.above.word(value.place) {
+                Some(word) => {
+                    let end = word.len().checked_sub(value.suffix)?;
+                    text[word.clone()].get(value.prefix..end)?;
+                    Some(word.start + value.prefix..word.start + end)
+                }
+                None => Some(value.last.clone()),
             };
-            line.push_str(fixed);
-            let start = line.len();
+            text.push_str(fixed);
+            let start = text.len();
             match given.next() {
-                None | Some("\"") => line.push_str(old()?),
+                None | Some("\"") => text.extend_from_within(old(text)?),
                 Some(written) => match (written.strip_prefix('\''), written.strip_prefix("\"/")) {
                     (Some(tail), _) => {
-                        line.push_str(old()?.get(..old()?.len().checked_sub(tail.len())?)?);
-                        line.push_str(tail);
+                        let old = old(text)?;
+                        let shared = old.len().checked_sub(tail.len())?;
+                        text[old.clone()].get(..shared)?;
+                        text.extend_from_within(old.start..old.start + shared);
+                        text.push_str(tail);
                     }
                     (_, Some(name)) => {
-                        line.push_str(directory(old()?)?);
-                        line.push_str(name);
+                        let old = old(text)?;
+                        let directory = directory(&text[old.clone()])?.len();
+                        text.extend_from_within(old.start..old.start + directory);
+                        text.push_str(name);
                     }
-                    _ => line.push_str(written),
+                    _ => text.push_str(written),
                 },
             }
-            if value.text != line[start..] {
-                value.text.clear();
-                value.text.push_str(&line[start..]);
-            }
+            value.last = start..text.len();
         }
-        line.push_str(known.fixed.last()?);
+        text.push_str(fixed.last()?);
         self.words.clear();
-        lex::first_words(&line, Quotes::Open, HEAD, &mut self.words);
-        self.above.note(&line, &self.words);
-        Some(line)
+        lex::first_words(&text[line..], Quotes::Open, HEAD, &mut self.words);
+        self.above.note(&self.words, |word| line + word.start as usize..line + word.end as usize);
+        Some(())
     }
+}
+
+/// A row, and behind its last ` =` how often it is repeated.
+fn split_times(row: &str) -> Option<(&str, &str)> {
+    let bytes = row.as_bytes();
+    let at = memchr::memrchr_iter(b'=', bytes).find(|at| *at > 0 && bytes[at - 1] == b' ')?;
+    Some((&row[..at - 1], &row[at + 1..]))
+}
+
+/// The parts of a row between blanks. They are short, so that looking at each byte beats anything that has to be set up.
+fn fields(row: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(row);
+    std::iter::from_fn(move || {
+        let from = rest?;
+        let end = from.bytes().position(|byte| byte == b' ');
+        rest = end.map(|end| &from[end + 1..]);
+        Some(&from[..end.unwrap_or(from.len())])
+    })
 }
 
 #[cfg(test)]

@@ -23,14 +23,18 @@ impl Word {
     }
 }
 
-/// 0: separator, 1: part of a word, 2: digit, 3: comma, which belongs to a word only between digits.
+/// What a byte does to the word it stands in: nothing for a separator; a comma belongs to a word only between digits.
+const PART: u8 = 1;
+const DIGIT: u8 = 2;
+const COMMA: u8 = 4;
+
 const CLASS: [u8; 256] = {
     let mut class = [0_u8; 256];
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
         class[byte] = match b {
-            b'0'..=b'9' => 2,
+            b'0'..=b'9' => PART | DIGIT,
             b'a'..=b'z'
             | b'A'..=b'Z'
             | b'_'
@@ -46,8 +50,8 @@ const CLASS: [u8; 256] = {
             | b'~'
             | b'*'
             | b'\\'
-            | 0x80..=0xff => 1,
-            b',' => 3,
+            | 0x80..=0xff => PART,
+            b',' => COMMA,
             _ => 0,
         };
         byte += 1;
@@ -77,7 +81,7 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
     }
     let mut at = 0;
     while at < bytes.len() && out.len() < limit {
-        while at < bytes.len() && !matches!(CLASS[bytes[at] as usize], 1 | 2) {
+        while at < bytes.len() && CLASS[bytes[at] as usize] & PART == 0 {
             if quotes == Quotes::Whole
                 && bytes[at] == b'"'
                 && let Some(length) = quoted_sentence(bytes, at)
@@ -88,16 +92,18 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
             at += 1;
         }
         let start = at;
-        let mut digit = false;
-        while at < bytes.len() {
-            match CLASS[bytes[at] as usize] {
-                0 => break,
-                2 => digit = true,
-                3 if !(bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)) => break,
-                _ => {}
+        let mut traits = 0;
+        while let Some(byte) = bytes.get(at) {
+            let class = CLASS[*byte as usize];
+            let between_digits =
+                || at > start && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+            if class & PART == 0 && !(class == COMMA && between_digits()) {
+                break;
             }
+            traits |= class;
             at += 1;
         }
+        let digit = traits & DIGIT != 0;
         // A colon or full stop at an end belongs to the sentence, not to the value.
         let (mut start, mut end) = (start, at);
         while start < end && bytes[start] == b':' {
@@ -128,20 +134,33 @@ fn quoted_sentence(bytes: &[u8], at: usize) -> Option<usize> {
 /// inputs made to collide; whoever uses it compares the bytes too.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut state = bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(chunk);
-        state = mix(state ^ u64::from_le_bytes(eight));
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        state = mix(state ^ u64::from_le_bytes(*chunk));
     }
-    let mut rest = [0; 8];
-    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    mix(state ^ u64::from_le_bytes(rest))
+    mix(state ^ fewer_than_eight(rest))
+}
+
+/// Fewer than eight bytes as a number, little-endian. Loads of fixed width that overlap, because copying a few bytes of unknown number takes
+/// longer than all the rest of a hash.
+#[inline]
+const fn fewer_than_eight(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
+        return first | last << (8 * (bytes.len() - 4));
+    }
+    match bytes {
+        [a] => *a as u64,
+        [a, b] => *a as u64 | (*b as u64) << 8,
+        [a, b, c] => *a as u64 | (*b as u64) << 8 | (*c as u64) << 16,
+        _ => 0,
+    }
 }
 
 /// Spreads the bits of `x`.
-pub(crate) fn mix(x: u64) -> u64 {
-    let product = u128::from(x ^ 0xa076_1d64_78bd_642f) * 0xe703_7ed1_a0b4_28db;
+#[inline]
+pub(crate) const fn mix(x: u64) -> u64 {
+    let product = (x ^ 0xa076_1d64_78bd_642f) as u128 * 0xe703_7ed1_a0b4_28db;
     (product as u64) ^ (product >> 64) as u64
 }
 
@@ -187,6 +206,16 @@ mod tests {
         check("{\"a-b\":\"x/y.rs\",1}", &["a-b", "x/y.rs", "1"]);
         check("日本 (é)", &["日本", "é"]);
         check(" ,,: - \r", &["-"]);
+    }
+
+    #[test]
+    fn short_ends_are_read_as_if_filled_up() {
+        let bytes = [1, 2, 3, 4, 5, 6, 0xff];
+        for length in 0..8 {
+            let mut filled = [0; 8];
+            filled[..length].copy_from_slice(&bytes[..length]);
+            assert_eq!(fewer_than_eight(&bytes[..length]), u64::from_le_bytes(filled));
+        }
     }
 
     #[test]

@@ -103,8 +103,15 @@ struct Group {
     /// Hash of everything that is not a value.
     hash: u64,
     /// Per word, its share of `hash`; 0 for values.
-    terms: Vec<u64>,
+    terms: Range<usize>,
     merged_into: u32,
+}
+
+/// Groups, and the terms of all of them behind one another: a text may have as many groups as lines.
+#[derive(Default)]
+struct Groups {
+    groups: Vec<Group>,
+    terms: Vec<u64>,
 }
 
 /// Sorts lines into templates.
@@ -112,7 +119,7 @@ pub(crate) fn mine<'t>(lines: &'t [&'t str], quotes: Quotes) -> Mined<'t> {
     let mut words = Vec::with_capacity(lines.len() * 12);
     let mut spans = Vec::with_capacity(lines.len());
     let mut group_of = Vec::with_capacity(lines.len());
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups = Groups::default();
     let mut known: HashedMap<u32> = HashedMap::default();
     for line in lines {
         let start = words.len();
@@ -123,12 +130,16 @@ pub(crate) fn mine<'t>(lines: &'t [&'t str], quotes: Quotes) -> Mined<'t> {
             group_of.push(NONE);
             continue;
         }
-        let hash = signature(line, found);
-        let group = *known.entry(hash).or_insert_with(|| {
-            let terms = terms(line, found);
-            groups.push(Group { hash, terms, merged_into: NONE });
-            groups.len() as u32 - 1
-        });
+        let terms = groups.terms.len();
+        let hash = signature(line, found, &mut groups.terms);
+        let next = groups.groups.len() as u32;
+        let group = *known.entry(hash).or_insert(next);
+        if group == next {
+            let terms = terms..groups.terms.len();
+            groups.groups.push(Group { hash, terms, merged_into: NONE });
+        } else {
+            groups.terms.truncate(terms);
+        }
         group_of.push(group);
     }
     for _ in 0..MERGE_ROUNDS {
@@ -136,13 +147,15 @@ pub(crate) fn mine<'t>(lines: &'t [&'t str], quotes: Quotes) -> Mined<'t> {
             break;
         }
     }
+    let Groups { groups, .. } = groups;
     let mut mined = Mined { lines, words, spans, template_of: group_of, templates: Vec::new() };
     assign(&mut mined, &groups);
     mined
 }
 
-/// Hash of the separators and of the words that are no values. A sum over words, so that one word can be taken out of it.
-fn signature(line: &str, words: &[Word]) -> u64 {
+/// Hash of the separators and of the words that are no values. A sum over words, so that one word can be taken out of it; the share of each
+/// is added to `terms`.
+fn signature(line: &str, words: &[Word], terms: &mut Vec<u64>) -> u64 {
     let bytes = line.as_bytes();
     let mut sum = 0_u64;
     let mut from = 0;
@@ -150,7 +163,9 @@ fn signature(line: &str, words: &[Word]) -> u64 {
     for (place, word) in words.iter().enumerate() {
         separators = fold_separator(separators, &bytes[from..word.start as usize]);
         from = word.end as usize;
-        sum = sum.wrapping_add(term(line, word, place));
+        let term = term(line, word, place);
+        sum = sum.wrapping_add(term);
+        terms.push(term);
     }
     separators = fold_separator(separators, &bytes[from..]);
     sum.wrapping_add(lex::mix(separators))
@@ -168,19 +183,15 @@ fn term(line: &str, word: &Word, place: usize) -> u64 {
     if word.digit { 0 } else { lex::mix(lex::hash(word.of(line)).wrapping_add(place as u64)) }
 }
 
-fn terms(line: &str, words: &[Word]) -> Vec<u64> {
-    words.iter().enumerate().map(|(place, word)| term(line, word, place)).collect()
-}
-
 /// Joins groups that differ in one word; whether any were joined.
-fn merge(groups: &mut [Group]) -> bool {
-    let without =
-        |group: &Group, place: usize| group.hash.wrapping_sub(group.terms[place]) ^ lex::mix(place as u64 + 1);
+fn merge(Groups { groups, terms }: &mut Groups) -> bool {
+    let without = |hash: u64, terms: &[u64], place: usize| hash.wrapping_sub(terms[place]) ^ lex::mix(place as u64 + 1);
     let live = |group: &Group| group.merged_into == NONE;
     let mut alike: HashedMap<u32> = HashedMap::default();
     for group in groups.iter().filter(|group| live(group)) {
-        for place in free_places(group) {
-            *alike.entry(without(group, place)).or_default() += 1;
+        let terms = &terms[group.terms.clone()];
+        for place in free_places(terms) {
+            *alike.entry(without(group.hash, terms, place)).or_default() += 1;
         }
     }
     // Each group goes where most of its kind go; on a tie, to the earliest word.
@@ -190,14 +201,15 @@ fn merge(groups: &mut [Group]) -> bool {
         if !live(group) {
             continue;
         }
-        let best = free_places(group)
-            .map(|place| (alike.get(&without(group, place)).copied().unwrap_or(0), place))
+        let terms = &mut terms[group.terms.clone()];
+        let best = free_places(terms)
+            .map(|place| (alike.get(&without(group.hash, terms, place)).copied().unwrap_or(0), place))
             .max_by_key(|(count, place)| (*count, std::cmp::Reverse(*place)));
         let Some((count, place)) = best else { continue };
         if count < MERGE_FROM {
             continue;
         }
-        let key = without(group, place);
+        let key = without(group.hash, terms, place);
         match joined.get(&key).copied() {
             Some(into) => {
                 group.merged_into = into;
@@ -205,19 +217,19 @@ fn merge(groups: &mut [Group]) -> bool {
             }
             None => {
                 joined.insert(key, index as u32);
-                group.hash = group.hash.wrapping_sub(group.terms[place]);
-                group.terms[place] = 0;
+                group.hash = group.hash.wrapping_sub(terms[place]);
+                terms[place] = 0;
             }
         }
     }
     any
 }
 
-/// The words that may still become values. A message must keep two terms, and more than a quarter of its words.
-fn free_places(group: &Group) -> impl Iterator<Item = usize> + '_ {
-    let terms = group.terms.iter().filter(|term| **term != 0).count();
-    let enough = terms >= 3 && terms * 4 > group.terms.len();
-    group.terms.iter().enumerate().filter(move |(_, term)| enough && **term != 0).map(|(place, _)| place)
+/// The words that may still become values, by their terms. A message must keep two terms, and more than a quarter of its words.
+fn free_places(terms: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    let left = terms.iter().filter(|term| **term != 0).count();
+    let enough = left >= 3 && left * 4 > terms.len();
+    terms.iter().enumerate().filter(move |(_, term)| enough && **term != 0).map(|(place, _)| place)
 }
 
 /// Turns groups into templates and finds the words that really vary. A line that does not fit its template (two different texts
@@ -279,12 +291,21 @@ fn same_skeleton(mined: &Mined<'_>, one: usize, other: usize) -> bool {
     let (line_a, line_b) = (mined.lines[one].as_bytes(), mined.lines[other].as_bytes());
     let (mut from_a, mut from_b) = (0, 0);
     for (x, y) in a.iter().zip(b) {
-        if line_a[from_a..x.start as usize] != line_b[from_b..y.start as usize] {
+        if !same_separator(&line_a[from_a..x.start as usize], &line_b[from_b..y.start as usize]) {
             return false;
         }
         (from_a, from_b) = (x.end as usize, y.end as usize);
     }
     line_a[from_a..] == line_b[from_b..]
+}
+
+/// Whether two separators are equal. Most are one blank, for which a comparison of slices of any length is a call too many.
+#[inline]
+fn same_separator(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([one], [other]) => one == other,
+        _ => one == other,
+    }
 }
 
 #[cfg(test)]

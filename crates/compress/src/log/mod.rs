@@ -53,10 +53,15 @@ fn encode(text: &str) -> Option<String> {
 
 /// [`encode`], with some lines written as they are.
 pub(crate) fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
-    let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
+    write_but(text, plain).filter(|encoded| exact::decode(encoded).as_deref() == Some(text))
+}
+
+/// [`encode_but`], not yet read back.
+pub(crate) fn write_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
+    let lines = crate::lines::between(text.strip_suffix('\n').unwrap_or(text));
     let mined = mine::mine(&lines, Quotes::Open);
     let encoded = exact::encode(&mined, plain, text.ends_with('\n'))?;
-    (encoded.len() < text.len() && exact::decode(&encoded).as_deref() == Some(text)).then_some(encoded)
+    (encoded.len() < text.len()).then_some(encoded)
 }
 
 /// The form with fewer tokens; the exact one when there is little between them.

@@ -66,18 +66,23 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
         Some(rows) => (rows, true),
         None => (encoded.strip_prefix(INTRODUCTION)?, false),
     };
-    let mut above = None;
-    let mut lines: Vec<String> = Vec::new();
+    let mut above: Option<usize> = None;
+    let mut text = String::with_capacity(encoded.len() * 2);
     let mut starts: Vec<&str> = Vec::new();
-    for row in rows.split('\n') {
+    // Every line begins with all starts and ends with a line feed; the last line's is taken off.
+    let mut write = |parts: &[&[&str]]| {
+        parts.iter().copied().flatten().for_each(|part| text.push_str(part));
+        text.push('\n');
+    };
+    for row in crate::lines::between(rows) {
         if let Some(line) = row.strip_prefix('\\') {
-            lines.push(line.to_owned());
+            write(&[&[line]]);
             continue;
         }
         let depth = row.bytes().take_while(|byte| *byte == b' ').count();
         let rest = &row[depth..];
         if rest.is_empty() {
-            lines.push(row.to_owned());
+            write(&[&[row]]);
             continue;
         }
         starts.truncate(depth);
@@ -95,22 +100,25 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
             None => rest.strip_prefix(&PARTS[1..]),
         };
         match parts {
-            Some(parts) => lines.extend(parts.split(' ').map(|part| starts.concat() + part)),
+            Some(parts) => parts.split(' ').for_each(|part| write(&[&starts, &[part]])),
             None if rest.starts_with('>') => {}
             None => match rest.strip_prefix(FOLLOWING).filter(|_| context && depth > 0) {
-                Some(text) => {
+                Some(following) => {
                     let number = above? + 1;
-                    lines.push(format!("{}-{number}-{text}", starts.concat()));
+                    write(&[&starts, &["-", &number.to_string(), "-", following]]);
                     above = Some(number);
                 }
                 None => {
-                    above = number_of(rest).map(|(number, _)| number).or(above);
-                    lines.push(starts.concat() + rest);
+                    if context {
+                        above = number_of(rest).map(|(number, _)| number).or(above);
+                    }
+                    write(&[&starts, &[rest]]);
                 }
             },
         }
     }
-    Some(lines.join("\n"))
+    text.pop();
+    Some(text)
 }
 
 /// Stands for the number of a line of context that follows the line above it, and both its signs.
@@ -381,8 +389,9 @@ fn group_end(line: &str, from: usize, context: bool) -> Option<usize> {
     let end = match coordinate(line) {
         Some(Coordinate::Full { path, .. }) => path.len() + usize::from(!context),
         _ => {
-            let path = line.find([' ', '\t', '(', '[', '"']).unwrap_or(line.len());
-            line[..path].rfind('/')? + 1
+            let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'(' | b'[' | b'"');
+            let path = line.as_bytes().iter().position(ends).unwrap_or(line.len());
+            memchr::memrchr(b'/', &line.as_bytes()[..path])? + 1
         }
     };
     (end > from).then_some(end)

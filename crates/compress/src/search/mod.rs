@@ -34,7 +34,7 @@ impl Compressor for SearchCompressor {
         let text = segment.text;
         let exact = shortest(text, goal, &|_| false);
         // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases. Hits stay whole.
-        let exact = if fold::have_context(&text.split('\n').collect::<Vec<_>>()) {
+        let exact = if fold::have_context(&crate::lines::between(text)) {
             phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_or_file))
         } else if goal.original().is_none() {
             phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_row))
@@ -68,12 +68,13 @@ const WORTH_JOINING: usize = 8;
 /// `plain` holds (by number, from 0) are written as they are.
 pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> bool) -> Option<String> {
     let (body, terminated) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
-    let lines: Vec<&str> = body.split('\n').collect();
+    let lines = crate::lines::between(body);
     let worth = |encoded: &String| encoded.len() * 100 <= text.len() * (100 - WORTH_COUNTING);
     // Names that share a row are no shorter in bytes, but each loses the token of its line end.
     let names = LazyCell::new(|| estimate(text));
     let joined = |encoded: &String| worth(encoded) || estimate(encoded) * 100 <= *names * (100 - WORTH_JOINING);
-    let mut candidates: Vec<String> = Vec::new();
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut offer = |text: Option<String>, decode| candidates.extend(text.map(|text| Candidate { text, decode }));
     // Hits stand in few files, one below the other; and templates would part the text of a hit from its number.
     let hits = fold::are_hits(&lines);
     let styles: &[Style] = match (hits, fold::are_dotted(&lines)) {
@@ -83,20 +84,30 @@ pub(crate) fn shortest(text: &str, goal: &Goal<'_>, plain: &dyn Fn(usize) -> boo
         (false, false) => &[],
     };
     for style in styles {
-        let folded = fold::encode(&lines, terminated, *style, plain).filter(joined);
-        candidates.extend(folded.filter(|encoded| fold::decode(encoded).as_deref() == Some(text)));
-        let recursive = recursive::encode(&lines, terminated, *style).filter(joined);
-        candidates.extend(recursive.filter(|encoded| recursive::decode(encoded).as_deref() == Some(text)));
+        offer(fold::encode(&lines, terminated, *style, plain).filter(joined), fold::decode);
+        offer(recursive::encode(&lines, terminated, *style).filter(joined), recursive::decode);
     }
     if !hits {
-        candidates.extend(crate::log::encode_but(text, plain).filter(worth));
+        offer(crate::log::write_but(text, plain).filter(worth), crate::log::exact::decode);
     }
-    candidates.dedup();
-    match candidates.len() {
-        0 | 1 => candidates.pop(),
-        _ if text.len() > COUNTED => candidates.into_iter().min_by_key(|encoded| estimate(encoded)),
-        _ => candidates.into_iter().min_by_key(|encoded| goal.tokens.count(encoded)),
-    }
+    candidates.dedup_by(|one, other| one.text == other.text);
+    // Reading back takes as long as writing, so only what would be chosen is read; the next one if it is not what was written.
+    let costs: &dyn Fn(&str) -> usize = match candidates.len() {
+        0 | 1 => &|_| 0,
+        _ if text.len() > COUNTED => &estimate,
+        _ => &|encoded| goal.tokens.count(encoded),
+    };
+    let mut ranked: Vec<(usize, Candidate)> =
+        candidates.into_iter().map(|candidate| (costs(&candidate.text), candidate)).collect();
+    ranked.sort_by_key(|(cost, _)| *cost);
+    let reads_back = |candidate: &Candidate| (candidate.decode)(&candidate.text).as_deref() == Some(text);
+    ranked.into_iter().map(|(_, candidate)| candidate).find(reads_back).map(|candidate| candidate.text)
+}
+
+/// A text that may be written, and what is to read it.
+struct Candidate {
+    text: String,
+    decode: fn(&str) -> Option<String>,
 }
 
 /// What an exact encoding of lines says; `None` for a text that is none.

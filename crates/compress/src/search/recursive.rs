@@ -79,11 +79,11 @@ mod tests {
     fn a_recursive_listing_reads_back() {
         let text =
             ".:\nREADME.md\nsrc\n\n./src:\nmain.rs\nmodel\nlib.rs\n\n./src/model:\n\n./src/view:\na.rs\nb.rs\nc.rs\n";
-        let lines: Vec<&str> = text.trim_end().split('\n').collect();
+        let lines = crate::lines::between(text.trim_end());
         let encoded = encode(&lines, true, Style::Tree).expect("an encoding");
         assert_eq!(decode(&encoded).as_deref(), Some(text));
         assert!(encoded.contains("view/ + a.rs b.rs c.rs"), "{encoded}");
-        let lines: Vec<&str> = text.split('\n').collect();
+        let lines = crate::lines::between(text);
         let encoded = encode(&lines, true, Style::Tree).expect("an encoding");
         assert_eq!(decode(&encoded), Some(text.to_owned() + "\n"));
     }
