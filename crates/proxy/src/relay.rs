@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use headroom::{Observed, Query, Receipt};
-use headroom_wire::{Answer, Exchange, Retrieval, Step, Turn, Usage};
+use headroom_wire::{Answer, Dialect, Exchange, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -31,6 +31,10 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
 
 /// Why a body broke off.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The content types of answers that are read.
+const EVENTS: &str = "text/event-stream";
+const JSON: &str = "application/json";
 
 /// Most bytes of a JSON answer that are held to merge or meter it. A longer one passes unread.
 const WHOLE_BYTES: usize = 32 << 20;
@@ -79,10 +83,14 @@ pub(crate) async fn relay(mut call: Call, response: Response<reqwest::Body>) -> 
     }
     let readable =
         head.status.is_success() && head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if readable && is_type(&head.headers, "text/event-stream") {
+    if readable && Dialect::streams_an_array(call.url.path(), call.url.query()) && is_type(&head.headers, JSON) {
+        call.turn.read_arrays();
         answer.headers_mut().remove(CONTENT_LENGTH);
         answer.map(|()| streamed(call, body))
-    } else if readable && is_type(&head.headers, "application/json") {
+    } else if readable && is_type(&head.headers, EVENTS) {
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        answer.map(|()| streamed(call, body))
+    } else if readable && is_type(&head.headers, JSON) {
         whole(&mut call, answer, body).await
     } else {
         call.filing.finish();
@@ -169,7 +177,7 @@ impl Streaming {
             Step::Remember(exchange) => self.call.remember(exchange).await,
             Step::Continue(body) => match self.call.go_on(body).await {
                 Some(response)
-                    if response.status().is_success() && is_type(response.headers(), "text/event-stream") =>
+                    if response.status().is_success() && is_type(response.headers(), self.call.stream_type()) =>
                 {
                     self.upstream = response.into_body();
                     self.ended = false;
@@ -237,7 +245,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
             return Refusal::Unreachable.response();
         };
         let (head, next) = response.into_parts();
-        if !head.status.is_success() || !is_type(&head.headers, "application/json") {
+        if !head.status.is_success() || !is_type(&head.headers, JSON) {
             // The client gets the refusal itself, with its status and headers, and can retry the turn.
             call.filing.refused(head.status);
             let mut refused = Response::new(passing(next));
@@ -308,6 +316,11 @@ impl Call {
     /// Keeps a hidden exchange for the client's next request.
     async fn remember(&self, exchange: Exchange) {
         remember(&self.app, exchange).await;
+    }
+
+    /// The content type of its streams.
+    fn stream_type(&self) -> &'static str {
+        if self.turn.reads_arrays() { JSON } else { EVENTS }
     }
 
     /// Sends the continuation of a turn.

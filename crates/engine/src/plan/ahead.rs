@@ -96,7 +96,10 @@ impl<'a, T: Send> Ahead<'a, T> {
         thread::scope(|scope| {
             for helper in helpers {
                 // A thread that cannot be had is work that is done here.
-                let _ = thread::Builder::new().spawn_scoped(scope, || ahead.help(helper));
+                let _ = thread::Builder::new().spawn_scoped(scope, || {
+                    let helper = helper;
+                    ahead.help(&helper);
+                });
             }
             let _nothing_more = OnDrop(|| ahead.dismiss());
             decide(&ahead)
@@ -151,7 +154,7 @@ impl<'a, T: Send> Ahead<'a, T> {
         }
     }
 
-    fn help(&self, helper: AtWork<'_>) {
+    fn help(&self, helper: &AtWork<'_>) {
         while !helper.0.are_wanted() && !(self.late)() {
             let Some(slot) = next(&mut self.lock()) else { break };
             self.finish(slot);
