@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use headroom::{Observed, Query, Receipt};
+use headroom::{Guarded, Observed, Query, Receipt};
 use headroom_wire::{Answer, Dialect, Exchange, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -173,6 +173,7 @@ impl Streaming {
             Step::Restore(handles) => {
                 let originals = originals(&self.call.app, handles).await;
                 self.call.turn.restore(&originals, &mut steps);
+                self.call.filing.note(&self.call.turn);
             }
             Step::Remember(exchange) => self.call.remember(exchange).await,
             Step::Continue(body) => match self.call.go_on(body).await {
@@ -230,6 +231,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
                 Step::Restore(handles) => {
                     let originals = originals(&call.app, handles).await;
                     call.turn.restore(&originals, &mut more);
+                    call.filing.note(&call.turn);
                 }
                 Step::Remember(exchange) => call.remember(exchange).await,
                 Step::Continue(body) => continued = Some(body),
@@ -383,9 +385,16 @@ impl Filing {
         &self.receipt.id
     }
 
-    /// Takes over what has been billed by now.
+    /// Takes over what has been billed and done by now.
     pub(crate) fn note(&mut self, turn: &Turn) {
         self.usage = turn.usage();
+        let known = self.receipt.guarded.len();
+        let new = turn.guarded().iter().skip(known).take(Guarded::MOST.saturating_sub(known));
+        self.receipt.guarded.extend(new.map(|call| Guarded {
+            tool: at_most(&call.tool, Guarded::NAME_BYTES).to_owned(),
+            outcome: Guarded::OUTCOMES[usize::from(!call.expanded)].to_owned(),
+            marks: call.marks as u64,
+        }));
     }
 
     fn retrieved(&mut self, answers: &[Answer]) {
@@ -437,6 +446,15 @@ impl Drop for Filing {
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));
     }
+}
+
+/// The beginning of a text, at most so many bytes.
+fn at_most(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// What was billed after `earlier`, as receipts state it.

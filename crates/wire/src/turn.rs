@@ -20,7 +20,7 @@ use headroom_core::Handle;
 use crate::array::{Elements, Joined};
 use crate::document::Document;
 use crate::exchange::{Count, Exchange, Filing, HiddenCall, Round};
-use crate::guard::{Guard, Original};
+use crate::guard::{Guard, Guarded, Original};
 use crate::protocol::Stream;
 use crate::request::Request;
 use crate::sse::{Event, Frame, Framer};
@@ -246,6 +246,11 @@ impl Turn {
     /// Responses with hidden calls that were answered so far.
     pub fn rounds(&self) -> usize {
         self.rounds.len()
+    }
+
+    /// What became of calls of the client's tools in which the model wrote marks of ours, so far.
+    pub fn guarded(&self) -> &[Guarded] {
+        self.guard.guarded()
     }
 
     /// Whether the turn holds the request that it began with.
