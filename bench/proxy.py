@@ -259,7 +259,7 @@ def load(port, body, env, folder):
     script.write_text(
         f'wrk.method = "POST"; wrk.headers["content-type"] = "application/json"; wrk.body = io.open("{folder}/body"):read("*a")'
     )
-    command = [DEBIAN / "usr/bin/wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "-s", script, f"http://127.0.0.1:{port}/v1/messages"]
+    command = [DEBIAN / "usr/bin/wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "--timeout", "30s", "-s", script, f"http://127.0.0.1:{port}/v1/messages"]
     said = subprocess.run([str(part) for part in command], env=env, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(said)
