@@ -3,13 +3,15 @@
 
     cargo build --release --bin headroom && python3 bench/proxy.py
 
-prints a table and writes it to bench/results/proxy.md.
+prints a table and writes it to bench/results/proxy.md. With `--with litellm` a Python gateway is measured as well (LiteLLM's proxy from PyPI, installed
+below target/, about 750 MB), and the table is written to bench/results/proxy-litellm-DATE.md.
 
 nginx and wrk are taken as Debian packages and unpacked below target/bench, so nothing is installed and no service starts.
 Everything shares the machine's cores: client, proxies and upstream. Requests go to each of them in turn, so that what else the
 machine does falls on all alike; a difference of medians is what the one in between adds.
 """
 
+import argparse
 import contextlib
 import datetime
 import json
@@ -28,7 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RELEASE = TARGET / "release"
 DEBIAN = TARGET / "bench"
-RESULT = ROOT / "bench" / "results" / "proxy.md"
+RESULTS = ROOT / "bench" / "results"
+LITELLM = TARGET / "litellm-venv"
 
 # Size in bytes, and conversations measured. Each is sent whole (cold), and then with 5 % more (warm).
 SIZES = [("1 KB", 1_000, 600), ("200 KB", 200_000, 25), ("1 MB", 1_000_000, 10), ("5 MB", 5_000_000, 4)]
@@ -55,9 +58,11 @@ def debian():
 class Server:
     """A process that listens, and how long it took until it did."""
 
-    def __init__(self, command, port=None, says=None, env=None):
+    def __init__(self, command, port=None, says=None, env=None, silent=False):
         begun = time.perf_counter()
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if says else {}
+        if silent:
+            pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([str(part) for part in command], env=env, text=True, **pipes)
         if says:
             line = next(line for line in self.process.stdout if re.search(says, line))
@@ -120,6 +125,27 @@ def headroom(policy, upstream, folder):
         "--listen", "127.0.0.1:0", "--policy", policy, "--anthropic-upstream", base, "--openai-upstream", base,
     ]  # fmt: skip
     return Server(command, says=r"listening on http://127\.0\.0\.1:(\d+)", env=env)
+
+
+def litellm(upstream, folder):
+    """LiteLLM's proxy as its documentation starts it: one worker, one model, no database, no keys."""
+    if not (LITELLM / "bin" / "litellm").exists():
+        subprocess.run([sys.executable, "-m", "venv", LITELLM], check=True)
+        subprocess.run([LITELLM / "bin" / "pip", "install", "-q", "litellm[proxy]==1.106.2"], check=True)
+    folder.mkdir()
+    (folder / "config.yaml").write_text(
+        f"""model_list:
+  - model_name: claude
+    litellm_params: {{model: anthropic/claude, api_base: "http://127.0.0.1:{upstream}", api_key: none}}
+litellm_settings: {{telemetry: false}}
+"""
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    unset = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [LITELLM / "bin" / "litellm", "--config", folder / "config.yaml", "--host", "127.0.0.1", "--port", port]
+    return Server(command, port=port, env=os.environ | unset, silent=True)
 
 
 # --- Requests ------------------------------------------------------------------------------------------------------------
@@ -233,14 +259,14 @@ def load(port, body, env, folder):
     script.write_text(
         f'wrk.method = "POST"; wrk.headers["content-type"] = "application/json"; wrk.body = io.open("{folder}/body"):read("*a")'
     )
-    command = [DEBIAN / "usr/bin/wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "-s", script, f"http://127.0.0.1:{port}/v1/messages"]
+    command = [DEBIAN / "usr/bin/wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "--timeout", "30s", "-s", script, f"http://127.0.0.1:{port}/v1/messages"]
     said = subprocess.run([str(part) for part in command], env=env, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(said)
     return float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
 
 
-def measure():
+def measure(with_litellm):
     env = debian()
     example = ["cargo", "build", "--release", "--locked", "-q", "-p", "headroom-testkit", "--example", "static_upstream"]
     subprocess.run(example, cwd=ROOT, check=True)
@@ -253,7 +279,9 @@ def measure():
 
         upstream = start(Server([RELEASE / "examples" / "static_upstream"], says=r":(\d+)$"))
         servers = {"direct": upstream, "nginx": start(nginx(upstream.port, folder / "nginx", env))}
-        for policy in ("off", "lossless", "standard"):
+        if with_litellm:
+            servers["litellm"] = start(litellm(upstream.port, folder / "litellm"))
+        for policy in ("off", "standard") if with_litellm else ("off", "lossless", "standard"):
             servers[policy] = start(headroom(policy, upstream.port, folder / policy))
         time.sleep(0.5)
         idle = {name: server.memory_mib() for name, server in servers.items()}
@@ -301,21 +329,26 @@ def table(servers, measured, rates, idle, busy, large, started):
 
 
 def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--with", dest="other", choices=["litellm"], help="another gateway to measure in the same run")
+    other = arguments.parse_args().other
     where = machine()
     begun = time.monotonic()
-    found = measure()
+    found = measure(other == "litellm")
     took = time.monotonic() - begun
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     today = datetime.datetime.now(datetime.timezone.utc).date()
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(
+    RESULTS.mkdir(exist_ok=True)
+    result = RESULTS / (f"proxy-{other}-{today}.md" if other else "proxy.md")
+    about = " LiteLLM 1.106.2 runs one worker, as by default, and answers at `/v1/messages`." if other else ""
+    result.write_text(
         f"""# What the proxy adds
 
-{today}, {commit or "no commit"}, {where}. One run of `python3 bench/proxy.py`, {took:.0f} s.
+{today}, {commit or "no commit"}, {where}. One run of `python3 bench/proxy.py{f" --with {other}" if other else ""}`, {took:.0f} s.
 
 `direct` is the whole time to a static provider; the other columns of the first rows are what comes on top of it. Cold: a
 conversation of 20 tool results never seen before. Warm: the same with one more turn, 5 % of it. Client, provider and all
-proxies share the machine's cores.
+proxies share the machine's cores.{about}
 
 {found}
 """

@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Ask the running proxy whether it serves: exit code 0 if it does
     Healthcheck(HealthcheckArgs),
     /// Check the installation and each agent's way to the proxy, and say what to do next
-    Doctor(JsonArgs),
+    Doctor(DoctorArgs),
     /// Keep the proxy running in the background: a unit of systemd, or an agent of launchd
     Service(ServiceArgs),
     /// Print every file and folder that Headroom uses
@@ -451,6 +451,9 @@ pub(crate) struct ReplayArgs {
     /// Files with one session a line; .gz is read too
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Play them as an agent of another provider would have sent them: openai-responses, gemini
+    #[arg(long, value_name = "DIALECT")]
+    pub(crate) dialect: Option<String>,
     /// Whose prices [default: those of each session's dialect]
     #[arg(long, value_enum)]
     pub(crate) price: Option<Price>,
@@ -516,6 +519,28 @@ pub(crate) struct HealthcheckArgs {
     /// Whether the store can be written too; without one requests pass, unchanged
     #[arg(long)]
     pub(crate) ready: bool,
+    #[command(flatten)]
+    pub(crate) secret: SecretArgs,
+}
+
+/// What to show a proxy that wants a token.
+#[derive(Debug, Args)]
+pub(crate) struct SecretArgs {
+    /// Token to show the proxy [default: the configured one, HEADROOM_TOKEN]; others on this machine can read it, better use --token-file
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) token: Option<String>,
+    /// File that holds the token, and nothing else
+    #[arg(long, value_name = "PATH", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) secret: SecretArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ pub(crate) use self::loss::Running;
 use crate::align::Stable;
 use crate::memo::Memo;
 use crate::memory::Witness;
-use crate::plan::{self, Compress, Known, Lineages, Plan};
+use crate::plan::{self, Compress, Known, Lineages, Plan, Processors};
 use crate::reuse::Reuse;
 use crate::sent::lineage_text;
 use crate::trace::{Observed, Seen, Traces};
@@ -41,6 +41,7 @@ pub struct Engine {
 struct Inner {
     store: Store,
     compress: Compress,
+    processors: Processors,
     renderings: Memo<Rendering>,
     /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
     /// before the client sees the message it belongs to.
@@ -107,6 +108,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 store,
                 compress,
+                processors: Processors::of_this_machine(),
                 renderings,
                 exchanges,
                 traces: Traces::new(),
@@ -222,6 +224,7 @@ impl Engine {
                     policy,
                     key,
                     compress: &|segment, goal| reuse.outcome(segment, goal),
+                    processors: &self.inner.processors,
                 }
                 .plan(offerable, &late)
             }

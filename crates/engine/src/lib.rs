@@ -95,7 +95,7 @@ pub use headroom_core::{Handle, Hints, Kind, Language, Omission, Reason, Unit};
 pub use headroom_tokens::Tokenizer;
 pub use kinds::{ConfigError, Kinds, nearest};
 pub use policy::{Align, Mode, ParseAlignError, ParseModeError, ParseRetrievalError, Policy, Retrieval};
-pub use receipt::{Aligned, Drift, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
+pub use receipt::{Aligned, Drift, Guarded, Miss, Receipt, SlotReceipt, StopLoss, Usage, Volatile};
 pub use reuse::add_filters;
 pub use sent::SentPart;
 pub use text::{

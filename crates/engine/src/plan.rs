@@ -3,8 +3,11 @@
 //! A decision is a function of the policy, the slot and the slots before it, never of what follows. What was sent before is
 //! looked up by its [`Lineage`] and sent again; only slots without a rendering are decided here.
 
+mod ahead;
+
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,6 +19,9 @@ use headroom_store::{Lineage, Rendering, Replacement};
 use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
+pub(crate) use self::ahead::Processors;
+
+use self::ahead::Ahead;
 use crate::frame::Frame;
 use crate::hints::Call;
 use crate::memory::Source;
@@ -283,32 +289,76 @@ pub(crate) struct Planning<'a> {
     pub(crate) known: &'a Known,
     pub(crate) policy: &'a Policy,
     pub(crate) key: &'a HandleKey,
-    pub(crate) compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
+    pub(crate) compress: &'a (dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome + Sync),
+    pub(crate) processors: &'a Processors,
 }
 
 impl Planning<'_> {
     /// Plans the request. `late` says whether the deadline has passed; it is asked before each slot that has to be decided.
-    pub(crate) fn plan(&self, offerable: bool, late: &dyn Fn() -> bool) -> Plan {
-        let Self { request, lineages, known, .. } = *self;
+    pub(crate) fn plan(&self, offerable: bool, late: &(dyn Fn() -> bool + Sync)) -> Plan {
+        let _at_work = self.processors.enter();
+        let request = self.request;
         let (offer, decision) = self.decide_offer(offerable);
-        let mut planner = Planner {
+        let bench = Bench {
             policy: self.policy,
             key: self.key,
             compress: self.compress,
             tokenizer: Tokenizer::for_model(request.model().unwrap_or_default()),
             redeemable: offer || request.has_retrieval_tool(),
+        };
+        let work = |index: usize| bench.found(&request.slots()[index], self.lineages.texts[index]);
+        Ahead::deciding(self.processors, &self.independent(), &work, late, |ahead| {
+            self.decide(bench, ahead, offer, decision.into_iter().collect(), late)
+        })
+    }
+
+    /// The slots that can be compressed before their turn, with their bytes. A text that the request seems to hold already is none: it
+    /// becomes a reference, and compressing it would be for nothing.
+    fn independent(&self) -> Vec<(usize, usize)> {
+        if self.known.stopped {
+            return Vec::new();
+        }
+        let mut work_left = self.policy.work_bytes;
+        let mut seen = HashSet::new();
+        let slots = self.request.slots().iter().zip(&self.lineages.texts).enumerate();
+        let new = slots.filter(|(index, (slot, text))| {
+            let bytes = text.as_bytes();
+            let (head, tail) = (&bytes[..bytes.len().min(64)], &bytes[bytes.len().saturating_sub(64)..]);
+            text.len() >= FLOOR_BYTES
+                && seen.insert((bytes.len(), head, tail))
+                && slot.role() == SlotRole::ToolResult
+                && self.known.slots[*index].is_none()
+        });
+        let sized = new.map(|(index, (_, text))| (index, text.len()));
+        sized
+            .take_while(|(_, bytes)| {
+                let left = work_left.checked_sub(*bytes);
+                work_left = left.unwrap_or_default();
+                left.is_some()
+            })
+            .collect()
+    }
+
+    /// Decides slot after slot.
+    fn decide(
+        &self,
+        bench: Bench<'_>,
+        ahead: &Ahead<'_, Found>,
+        offer: bool,
+        fresh: Vec<(Lineage, Arc<Rendering>)>,
+        late: &dyn Fn() -> bool,
+    ) -> Plan {
+        let Self { request, lineages, known, .. } = *self;
+        let mut planner = Planner {
+            bench,
+            ahead,
             earlier: Earlier::default(),
             indexed: 0,
             size: PrefixSize::of(request),
             work_left: self.policy.work_bytes,
             originals: Vec::new(),
         };
-        let mut plan = Plan {
-            offer,
-            fresh: decision.into_iter().collect(),
-            originals: Vec::new(),
-            slots: Vec::with_capacity(request.slots().len()),
-        };
+        let mut plan = Plan { offer, fresh, originals: Vec::new(), slots: Vec::with_capacity(request.slots().len()) };
         let (below_floor, own_words) =
             (Arc::new(Rendering::kept(Reason::BelowFloor)), Arc::new(Rendering::kept(Reason::Policy)));
         for (index, (slot, text)) in request.slots().iter().zip(&lineages.texts).enumerate() {
@@ -428,13 +478,62 @@ impl PrefixSize {
     }
 }
 
-/// What is carried from slot to slot while planning one request.
-struct Planner<'a> {
+/// What texts of one request are compressed with.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
     policy: &'a Policy,
     key: &'a HandleKey,
-    compress: &'a dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome,
+    compress: &'a (dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome + Sync),
     tokenizer: Tokenizer,
     redeemable: bool,
+}
+
+/// What can be said of a tool's result by itself.
+enum Found {
+    /// The settings leave its kind alone.
+    Excluded(Kind, Reason),
+    /// The agent may edit it.
+    Editable,
+    /// What compressing it gives.
+    Compressed(Outcome),
+    /// It was not compressed, because most of it stands earlier.
+    Skipped,
+}
+
+impl Bench<'_> {
+    /// What can be said of a tool's result, compressed if that is allowed.
+    fn found(&self, slot: &Slot, text: &str) -> Found {
+        let frame = Frame::of(text);
+        let body = CountedOnce::new(self.tokenizer, &text[frame.body.clone()]);
+        let call = Call::new(slot.tool(), slot.arguments());
+        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body.text, slot.is_error()) };
+        match self.admits(&body, hints) {
+            Err((kind, reason)) => Found::Excluded(kind, reason),
+            Ok(()) if hints.editable => Found::Editable,
+            Ok(()) => Found::Compressed(self.shorten(&body, hints)),
+        }
+    }
+
+    /// Whether the settings allow anything to be done to a text; if not, its kind and why.
+    fn admits(&self, body: &CountedOnce<'_>, hints: Hints<'_>) -> Result<(), (Kind, Reason)> {
+        let kind = hints.kind.unwrap_or(Kind::Opaque);
+        self.policy.kinds.admits(kind, body.text, body).map_err(|reason| (kind, reason))
+    }
+
+    /// Compresses one text as far as this request allows.
+    fn shorten(&self, counted: &CountedOnce<'_>, hints: Hints<'_>) -> Outcome {
+        let text = counted.text;
+        let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
+        let original = may_omit.then(|| Original::new(self.key, text));
+        let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
+        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
+    }
+}
+
+/// What is carried from slot to slot while planning one request.
+struct Planner<'a> {
+    bench: Bench<'a>,
+    ahead: &'a Ahead<'a, Found>,
     /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
     earlier: Earlier,
     indexed: usize,
@@ -471,7 +570,7 @@ impl Planner<'_> {
 
     /// Payload that the user pasted: only pieces whose structure is certain, and only large ones (T016).
     fn user_text(&mut self, text: &str) -> (Option<Kind>, Rendering) {
-        if !self.policy.user_text {
+        if !self.bench.policy.user_text {
             return (None, Rendering::kept(Reason::Policy));
         }
         let mut rendering = Rendering::kept(Reason::Opaque);
@@ -483,7 +582,7 @@ impl Planner<'_> {
                 continue;
             }
             let hints = Hints { kind: Some(piece.kind), ..Hints::NONE };
-            let outcome = self.shorten(&CountedOnce::new(self.tokenizer, payload), hints);
+            let outcome = self.bench.shorten(&CountedOnce::new(self.bench.tokenizer, payload), hints);
             seen = Some(outcome.kind);
             let Some(compressed) = outcome.compressed else { continue };
             rendering.reason = Reason::Compressed;
@@ -506,21 +605,33 @@ impl Planner<'_> {
         let (slot, text) = (&slots[index], texts[index]);
         let frame = Frame::of(text);
         let body = &text[frame.body.clone()];
-        let (counted, counted_body) = (CountedOnce::new(self.tokenizer, text), CountedOnce::new(self.tokenizer, body));
+        let tokenizer = self.bench.tokenizer;
+        let (counted, counted_body) = (CountedOnce::new(tokenizer, text), CountedOnce::new(tokenizer, body));
         let call = Call::new(slot.tool(), slot.arguments());
-        let hints = Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) };
-        let found = hints.kind.unwrap_or(Kind::Opaque);
-        if let Err(reason) = self.policy.kinds.admits(found, body, &counted_body) {
-            return (Some(found), Rendering::kept(reason));
+        let helped = self.ahead.has(index);
+        let own_hints = (!helped).then(|| Hints { exit_code: frame.exit_code, ..call.hints(body, slot.is_error()) });
+        if let Some(Err((kind, reason))) = own_hints.map(|hints| self.bench.admits(&counted_body, hints)) {
+            return (Some(kind), Rendering::kept(reason));
         }
         self.index_up_to(slots, texts, index, plans);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
-        let outcome = if mostly_repeated || hints.editable { None } else { Some(self.shorten(&counted_body, hints)) };
+        let found = match own_hints {
+            None => self.ahead.of(index),
+            Some(hints) if hints.editable => Found::Editable,
+            Some(_) if mostly_repeated => Found::Skipped,
+            Some(hints) => Found::Compressed(self.bench.shorten(&counted_body, hints)),
+        };
+        let (editable, outcome) = match found {
+            Found::Excluded(kind, reason) => return (Some(kind), Rendering::kept(reason)),
+            Found::Editable => (true, None),
+            Found::Compressed(outcome) if !mostly_repeated => (false, Some(outcome)),
+            Found::Compressed(_) | Found::Skipped => (false, None),
+        };
         let kind = outcome.as_ref().map(|outcome| outcome.kind);
         let compressed = outcome.as_ref().and_then(|outcome| Some((outcome.compressed.clone()?, outcome.tokens)));
-        let thinned = if hints.editable && repeated.is_none() { thinned(&counted) } else { None };
+        let thinned = if editable && repeated.is_none() { thinned(&counted) } else { None };
         if let Some((view, tokens)) = thinned {
             return (kind, replaced(Reason::Compressed, VIEW, 0..text.len(), view, tokens));
         }
@@ -543,15 +654,6 @@ impl Planner<'_> {
                 (kind, Rendering::kept(reason))
             }
         }
-    }
-
-    /// Compresses one text as far as this request allows.
-    fn shorten(&self, counted: &CountedOnce<'_>, hints: Hints<'_>) -> Outcome {
-        let text = counted.text;
-        let may_omit = self.policy.mode == Mode::Standard && self.redeemable && !hints.is_error;
-        let original = may_omit.then(|| Original::new(self.key, text));
-        let level = original.as_ref().map_or(Level::Exact, |original| Level::Standard { original });
-        (self.compress)(&Segment { text, hints }, &Goal { level, tokens: counted })
     }
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.

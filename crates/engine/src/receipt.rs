@@ -47,6 +47,9 @@ pub struct Receipt {
     pub retrievals: u32,
     /// Retrievals among them that found nothing.
     pub retrieval_misses: u32,
+    /// Calls of the client's tools in which the model wrote marks of ours; the first [`Guarded::MOST`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guarded: Vec<Guarded>,
     /// HTTP status of the provider's answer; 0 when there was none.
     pub status: u16,
     /// Whether the provider refused the changed body and the original was sent instead.
@@ -73,6 +76,26 @@ pub struct Receipt {
     /// What the provider should have had in its cache and billed anew; `None` when there was no such thing, and when it is not known.
     #[serde(default)]
     pub miss: Option<Miss>,
+}
+
+/// What the write-guard did about one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guarded {
+    /// The tool, as the model named it; at most [`Guarded::NAME_BYTES`].
+    pub tool: String,
+    /// `expanded`: the text stands where the marks stood. `refused`: nothing was done, and the model was told why.
+    pub outcome: String,
+    /// Marks of ours in its arguments.
+    pub marks: u64,
+}
+
+impl Guarded {
+    /// Calls that one receipt names at most.
+    pub const MOST: usize = 32;
+    /// Bytes of a tool's name.
+    pub const NAME_BYTES: usize = 100;
+    /// What can be done about a call.
+    pub const OUTCOMES: [&'static str; 2] = ["expanded", "refused"];
 }
 
 /// How far a request starts as the one before it in its conversation did, as the client sent both: tools, instructions, messages.

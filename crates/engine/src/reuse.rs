@@ -6,8 +6,7 @@
 //! text came from decides what kind it is, and nothing after that; so the kind is found out first, and agents that name the same
 //! thing differently share what came of it.
 
-use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use headroom_compress::{FilterError, Outcome, detect};
 use headroom_core::{Compressed, Goal, Handle, Hints, Level, Omission, Reason, Segment, Shape, Unit};
@@ -46,7 +45,7 @@ pub(crate) struct Reuse<'a> {
     compress: Compress,
     kinds: &'a Kinds,
     tokenizer: Tokenizer,
-    fresh: RefCell<Vec<headroom_store::Outcome>>,
+    fresh: Mutex<Vec<headroom_store::Outcome>>,
 }
 
 impl<'a> Reuse<'a> {
@@ -56,7 +55,7 @@ impl<'a> Reuse<'a> {
         compress: Compress,
         (kinds, tokenizer): (&'a Kinds, Tokenizer),
     ) -> Self {
-        Self { store, scope, compress, kinds, tokenizer, fresh: RefCell::default() }
+        Self { store, scope, compress, kinds, tokenizer, fresh: Mutex::default() }
     }
 
     /// What compressing the segment gives. Reads the store where that is worth it.
@@ -79,7 +78,7 @@ impl<'a> Reuse<'a> {
         let outcome = (self.compress)(self.kinds, segment, goal);
         if let Some(document) = write(&outcome) {
             let handle = outcome.compressed.as_ref().and_then(Compressed::handle);
-            self.fresh.borrow_mut().push(headroom_store::Outcome { key, handle, document });
+            self.fresh().push(headroom_store::Outcome { key, handle, document });
         }
         outcome
     }
@@ -87,7 +86,13 @@ impl<'a> Reuse<'a> {
     /// Adds to a batch what was computed now, but for what names an original that is not `kept` by it: nobody could forget that.
     pub(crate) fn file(&self, batch: &mut Batch, kept: &[Handle]) {
         let owned = |outcome: &headroom_store::Outcome| outcome.handle.is_none_or(|handle| kept.contains(&handle));
-        self.fresh.take().into_iter().filter(owned).for_each(|outcome| batch.outcome(outcome));
+        std::mem::take(&mut *self.fresh()).into_iter().filter(owned).for_each(|outcome| batch.outcome(outcome));
+    }
+
+    /// What was computed now.
+    fn fresh(&self) -> MutexGuard<'_, Vec<headroom_store::Outcome>> {
+        // Nothing panics while it is held.
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, segment: &Segment<'_>, goal: &Goal<'_>) -> Lineage {
@@ -230,7 +235,7 @@ mod tests {
         store.write(&scope, batch).unwrap();
         let other = Reuse::new(&store, &scope, route::compress, (const { &Kinds::DEFAULT }, tokens));
         let again = other.outcome(&Segment { text, hints: second }, &goal);
-        let fresh = other.fresh.borrow().len();
+        let fresh = other.fresh().len();
         (computed, again, fresh)
     }
 

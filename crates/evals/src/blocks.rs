@@ -29,6 +29,61 @@ pub(crate) struct Block {
 pub(crate) fn blocks(dialect: Dialect, body: &[u8]) -> Vec<Block> {
     let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Vec::new() };
     let mut out = Vec::new();
+    match dialect {
+        Dialect::OpenAiResponses => responses(&body, &mut out),
+        Dialect::Gemini => gemini(&body, &mut out),
+        _ => messages(dialect, &body, &mut out),
+    }
+    out
+}
+
+/// OpenAI Responses: items, of which those of messages have parts.
+fn responses(body: &Map<String, Value>, out: &mut Vec<Block>) {
+    for tool in array(body.get("tools")) {
+        out.push(block(BlockKind::Tool, "tools", tool, tool.to_string()));
+    }
+    for part in parts(body.get("instructions")) {
+        out.push(block(BlockKind::Other, "system", &part, text_of(&part)));
+    }
+    for item in array(body.get("input")) {
+        let kind = item.get("type").and_then(Value::as_str).unwrap_or("message");
+        if kind.ends_with("_call_output") {
+            out.push(block(BlockKind::ToolResult, "output", item, texts(item.get("output"))));
+        } else if kind == "message" {
+            let role = item.get("role").and_then(Value::as_str).unwrap_or_default();
+            let parts = parts(item.get("content"));
+            out.extend(parts.iter().map(|part| block(BlockKind::Other, role, part, text_of(part))));
+        } else {
+            out.push(block(BlockKind::Other, kind, item, item.to_string()));
+        }
+    }
+}
+
+/// Gemini: contents of parts, of which function responses are results.
+fn gemini(body: &Map<String, Value>, out: &mut Vec<Block>) {
+    for tool in array(body.get("tools")) {
+        let declared = array(tool.get("functionDeclarations"));
+        out.extend(declared.iter().map(|tool| block(BlockKind::Tool, "tools", tool, tool.to_string())));
+    }
+    for part in parts(body.get("systemInstruction").and_then(|system| system.get("parts"))) {
+        out.push(block(BlockKind::Other, "system", &part, text_of(&part)));
+    }
+    for content in array(body.get("contents")) {
+        let role = content.get("role").and_then(Value::as_str).unwrap_or_default();
+        for part in array(content.get("parts")) {
+            match part.get("functionResponse").and_then(|answer| answer.get("response")) {
+                Some(Value::Object(response)) => {
+                    let said: Vec<&str> = response.values().filter_map(Value::as_str).collect();
+                    out.push(block(BlockKind::ToolResult, role, part, said.join("\n")));
+                }
+                _ => out.push(block(BlockKind::Other, role, part, text_of(part))),
+            }
+        }
+    }
+}
+
+/// Anthropic Messages and OpenAI Chat.
+fn messages(dialect: Dialect, body: &Map<String, Value>, out: &mut Vec<Block>) {
     for tool in array(body.get("tools")) {
         out.push(block(BlockKind::Tool, "tools", tool, stripped(tool).to_string()));
     }
@@ -51,7 +106,6 @@ pub(crate) fn blocks(dialect: Dialect, body: &[u8]) -> Vec<Block> {
             out.push(block(BlockKind::Other, role, call, call.to_string()));
         }
     }
-    out
 }
 
 fn block(kind: BlockKind, role: &str, value: &Value, text: String) -> Block {
@@ -59,7 +113,13 @@ fn block(kind: BlockKind, role: &str, value: &Value, text: String) -> Block {
     let envelope = match (kind, &value) {
         (BlockKind::ToolResult, Value::Object(fields)) => {
             let mut fields = fields.clone();
-            fields.insert("content".to_owned(), shape(fields.get("content")));
+            for name in ["content", "output"].into_iter().filter(|name| value.get(name).is_some()) {
+                fields.insert(name.to_owned(), shape(value.get(name)));
+            }
+            let said = fields.get_mut("functionResponse").and_then(|answer| answer.get_mut("response"));
+            for said in said.and_then(Value::as_object_mut).into_iter().flatten() {
+                *said.1 = shape(Some(&*said.1));
+            }
             Value::Object(fields)
         }
         _ => value.clone(),

@@ -11,6 +11,7 @@
 mod blocks;
 mod clock;
 pub mod debugging;
+mod dialects;
 mod live;
 mod price;
 mod recall;

@@ -6,7 +6,7 @@ use headroom::{Engine, Policy};
 use headroom_core::{ContentHash, find_marks};
 use headroom_store::Scope;
 use headroom_tokens::Tokenizer;
-use headroom_wire::parse;
+use headroom_wire::parse_at;
 use serde::Serialize;
 
 use crate::blocks::{Block, BlockKind, blocks};
@@ -137,10 +137,11 @@ pub fn replay(session: &Session, engine: &Engine, scope: &Scope, policy: &Policy
     let mut handles = HashSet::new();
     let mut carried = 0.0;
     let listed = headroom::ledger::Prices::listed();
+    let path = session.path();
     for turn in session.turns() {
         let body = session.request(turn);
         let direct = blocks(session.dialect, body.as_bytes());
-        let request = parse(session.dialect, body);
+        let request = parse_at(session.dialect, &path, body);
         let outbound = engine.prepare(scope, &request, policy);
         let ours = match &outbound.body {
             Some(body) => blocks(session.dialect, body),

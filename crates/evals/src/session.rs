@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::dialects::Interpreter;
+
 /// A recorded conversation that can be played turn by turn.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -20,6 +22,8 @@ pub struct Session {
     system: Option<String>,
     tools: Option<Box<RawValue>>,
     messages: Vec<(String, Box<RawValue>)>,
+    /// What stands for each message in a request, where that is not the message as it was recorded.
+    items: Option<Vec<String>>,
     model: String,
     clock: Option<fn(usize) -> String>,
 }
@@ -118,6 +122,7 @@ pub fn parse_session(line: &str) -> Result<Session, String> {
         system: recorded.system.filter(|system| *system != Value::Null).map(|system| system.to_string()),
         tools: recorded.tools.filter(|tools| tools.get().starts_with('[')),
         messages,
+        items: None,
         model,
         clock: None,
     })
@@ -144,8 +149,38 @@ impl Session {
             system: system.map(|system| Value::from(system).to_string()),
             tools: (!tools.is_empty()).then(|| raw(&Value::from(tools))).flatten(),
             messages: messages.iter().filter_map(spoken).collect(),
+            items: None,
             model: model.to_owned(),
             clock: None,
+        }
+    }
+
+    /// The same conversation as an agent of another provider would have had it: OpenAI Responses or Gemini. `None` for the
+    /// dialects that sessions are recorded in, unless it is its own.
+    #[must_use]
+    pub fn spoken_in(mut self, dialect: Dialect) -> Option<Self> {
+        if dialect == self.dialect {
+            return Some(self);
+        }
+        let mut interpreter = Interpreter::to(dialect).filter(|_| self.items.is_none())?;
+        let value = |raw: &str| serde_json::from_str::<Value>(raw).unwrap_or_default();
+        let messages = self.messages.iter().map(|(_, raw)| {
+            let items: Vec<String> = interpreter.message(&value(raw.get())).iter().map(Value::to_string).collect();
+            items.join(",")
+        });
+        self.items = Some(messages.collect());
+        let tools = self.tools.as_ref().map(|tools| interpreter.tools(&value(tools.get())).to_string());
+        self.tools = tools.and_then(|tools| RawValue::from_string(tools).ok());
+        self.model = if dialect == Dialect::Gemini { "gemini-2.5-pro" } else { "gpt-5" }.to_owned();
+        self.dialect = dialect;
+        Some(self)
+    }
+
+    /// The path that a request goes to; it names the model where the dialect says it there.
+    pub fn path(&self) -> String {
+        match self.dialect {
+            Dialect::Gemini => format!("{}/{}:streamGenerateContent", self.dialect.path(), self.model),
+            dialect => dialect.path().to_owned(),
         }
     }
 
@@ -188,6 +223,9 @@ impl Session {
 
     /// The request an agent would have sent to get message `turn`: everything before it.
     pub fn request(&self, turn: usize) -> String {
+        if let Some(items) = &self.items {
+            return self.interpreted(turn, items);
+        }
         let mut body = format!("{{\"model\":{}", Value::from(self.model.as_str()));
         let mut messages: Vec<&str> = self.messages[..turn].iter().map(|(_, raw)| raw.get()).collect();
         let instructions;
@@ -209,5 +247,23 @@ impl Session {
         body.push_str(&messages.join(","));
         body.push_str("],\"stream\":true}");
         body
+    }
+    /// The same in a dialect that it was not recorded in.
+    fn interpreted(&self, turn: usize, items: &[String]) -> String {
+        let mut members = Vec::new();
+        let gemini = self.dialect == Dialect::Gemini;
+        if !gemini {
+            members.push(format!("\"model\":{},\"store\":false,\"stream\":true", Value::from(self.model.as_str())));
+        }
+        let system = self.instructions(turn).and_then(|system| serde_json::from_str(&system).ok());
+        if let (Some(system), Some(interpreter)) = (system, Interpreter::to(self.dialect)) {
+            let said = interpreter.instructions(&system).into_iter();
+            members.extend(said.map(|(name, value)| format!("\"{name}\":{value}")));
+        }
+        members.extend(self.tools.as_ref().map(|tools| format!("\"tools\":{}", tools.get())));
+        let items: Vec<&str> = items[..turn].iter().map(String::as_str).filter(|items| !items.is_empty()).collect();
+        let name = if gemini { "contents" } else { "input" };
+        members.push(format!("\"{name}\":[{}]", items.join(",")));
+        format!("{{{}}}", members.join(","))
     }
 }

@@ -176,7 +176,9 @@ pub(crate) async fn figures(app: &Arc<App>, hours: Option<u64>) -> Value {
     let policy = app.config.policy.mode.to_string();
     let missed: Map<String, Value> =
         app.metrics.missed().map(|(cause, tokens)| (cause.to_owned(), tokens.into())).collect();
-    let mut figures = json!({"version": version, "policy": policy, "counters": counters, "cache_missed_tokens": missed, "store": store});
+    let guarded: Map<String, Value> =
+        app.metrics.guarded_calls().map(|(outcome, calls)| (outcome.to_owned(), calls.into())).collect();
+    let mut figures = json!({"version": version, "policy": policy, "counters": counters, "cache_missed_tokens": missed, "guarded_calls": guarded, "store": store});
     if hours.is_some() {
         figures["ledger"] = ledger.unwrap_or_default();
     }

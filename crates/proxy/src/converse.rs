@@ -308,6 +308,7 @@ where
                 Step::Restore(handles) => {
                     let originals = originals(self.app, handles).await;
                     active.turn.restore(&originals, &mut more);
+                    active.filing.note(&active.turn);
                 }
                 Step::Remember(exchange) => remember(self.app, exchange).await,
                 Step::Continue(body) => {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use headroom::{Miss, Receipt};
+use headroom::{Guarded, Miss, Receipt};
 
 /// Upper ends of the buckets for added time, in microseconds.
 const BUCKETS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000];
@@ -45,6 +45,8 @@ pub(crate) struct Metrics {
     billed_output: AtomicU64,
     /// By cause, in the order of [`Miss::CAUSES`].
     missed: [AtomicU64; Miss::CAUSES.len()],
+    /// Calls of the client's tools in which the model wrote marks, in the order of [`Guarded::OUTCOMES`].
+    calls: [AtomicU64; Guarded::OUTCOMES.len()],
     drifting: AtomicU64,
     stop_losses: AtomicU64,
     added_us: AtomicU64,
@@ -79,6 +81,11 @@ impl Metrics {
             && let Some(cause) = Miss::CAUSES.iter().position(|cause| *cause == miss.cause)
         {
             add(&self.missed[cause], miss.tokens());
+        }
+        for call in &receipt.guarded {
+            if let Some(outcome) = Guarded::OUTCOMES.iter().position(|outcome| *outcome == call.outcome) {
+                add(&self.calls[outcome], 1);
+            }
         }
         add(&self.added_us, receipt.added_us);
         if let Some(bucket) = BUCKETS.iter().position(|end| receipt.added_us <= *end) {
@@ -129,6 +136,11 @@ impl Metrics {
         Miss::CAUSES.into_iter().zip(self.missed.iter().map(|counter| counter.load(Ordering::Relaxed)))
     }
 
+    /// Calls of the client's tools in which the model wrote marks, by what was done about them.
+    pub(crate) fn guarded_calls(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Guarded::OUTCOMES.into_iter().zip(self.calls.iter().map(|counter| counter.load(Ordering::Relaxed)))
+    }
+
     /// The Prometheus exposition text.
     pub(crate) fn prometheus(&self) -> String {
         let mut text = String::new();
@@ -144,6 +156,14 @@ impl Metrics {
         let _ = writeln!(text, "# TYPE headroom_cache_missed_tokens_total counter");
         for (cause, tokens) in self.missed() {
             let _ = writeln!(text, "headroom_cache_missed_tokens_total{{cause=\"{cause}\"}} {tokens}");
+        }
+        let _ = writeln!(
+            text,
+            "# HELP headroom_guarded_calls_total Calls of the client's tools in which the model wrote marks."
+        );
+        let _ = writeln!(text, "# TYPE headroom_guarded_calls_total counter");
+        for (outcome, calls) in self.guarded_calls() {
+            let _ = writeln!(text, "headroom_guarded_calls_total{{outcome=\"{outcome}\"}} {calls}");
         }
         let _ = writeln!(text, "# HELP headroom_added_seconds Time spent on planning and committing.");
         let _ = writeln!(text, "# TYPE headroom_added_seconds histogram");

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use headroom::{Observed, Query, Receipt};
-use headroom_wire::{Answer, Exchange, Retrieval, Step, Turn, Usage};
+use headroom::{Guarded, Observed, Query, Receipt};
+use headroom_wire::{Answer, Dialect, Exchange, Retrieval, Step, Turn, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -31,6 +31,10 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
 
 /// Why a body broke off.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The content types of answers that are read.
+const EVENTS: &str = "text/event-stream";
+const JSON: &str = "application/json";
 
 /// Most bytes of a JSON answer that are held to merge or meter it. A longer one passes unread.
 const WHOLE_BYTES: usize = 32 << 20;
@@ -79,10 +83,14 @@ pub(crate) async fn relay(mut call: Call, response: Response<reqwest::Body>) -> 
     }
     let readable =
         head.status.is_success() && head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if readable && is_type(&head.headers, "text/event-stream") {
+    if readable && Dialect::streams_an_array(call.url.path(), call.url.query()) && is_type(&head.headers, JSON) {
+        call.turn.read_arrays();
         answer.headers_mut().remove(CONTENT_LENGTH);
         answer.map(|()| streamed(call, body))
-    } else if readable && is_type(&head.headers, "application/json") {
+    } else if readable && is_type(&head.headers, EVENTS) {
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        answer.map(|()| streamed(call, body))
+    } else if readable && is_type(&head.headers, JSON) {
         whole(&mut call, answer, body).await
     } else {
         call.filing.finish();
@@ -165,11 +173,12 @@ impl Streaming {
             Step::Restore(handles) => {
                 let originals = originals(&self.call.app, handles).await;
                 self.call.turn.restore(&originals, &mut steps);
+                self.call.filing.note(&self.call.turn);
             }
             Step::Remember(exchange) => self.call.remember(exchange).await,
             Step::Continue(body) => match self.call.go_on(body).await {
                 Some(response)
-                    if response.status().is_success() && is_type(response.headers(), "text/event-stream") =>
+                    if response.status().is_success() && is_type(response.headers(), self.call.stream_type()) =>
                 {
                     self.upstream = response.into_body();
                     self.ended = false;
@@ -222,6 +231,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
                 Step::Restore(handles) => {
                     let originals = originals(&call.app, handles).await;
                     call.turn.restore(&originals, &mut more);
+                    call.filing.note(&call.turn);
                 }
                 Step::Remember(exchange) => call.remember(exchange).await,
                 Step::Continue(body) => continued = Some(body),
@@ -237,7 +247,7 @@ async fn whole(call: &mut Call, mut answer: Response<()>, body: reqwest::Body) -
             return Refusal::Unreachable.response();
         };
         let (head, next) = response.into_parts();
-        if !head.status.is_success() || !is_type(&head.headers, "application/json") {
+        if !head.status.is_success() || !is_type(&head.headers, JSON) {
             // The client gets the refusal itself, with its status and headers, and can retry the turn.
             call.filing.refused(head.status);
             let mut refused = Response::new(passing(next));
@@ -310,6 +320,11 @@ impl Call {
         remember(&self.app, exchange).await;
     }
 
+    /// The content type of its streams.
+    fn stream_type(&self) -> &'static str {
+        if self.turn.reads_arrays() { JSON } else { EVENTS }
+    }
+
     /// Sends the continuation of a turn.
     async fn go_on(&self, body: Bytes) -> Option<Response<reqwest::Body>> {
         self.app.upstream.send(Method::POST, self.url.clone(), self.headers.clone(), body.into()).await.ok()
@@ -370,9 +385,16 @@ impl Filing {
         &self.receipt.id
     }
 
-    /// Takes over what has been billed by now.
+    /// Takes over what has been billed and done by now.
     pub(crate) fn note(&mut self, turn: &Turn) {
         self.usage = turn.usage();
+        let known = self.receipt.guarded.len();
+        let new = turn.guarded().iter().skip(known).take(Guarded::MOST.saturating_sub(known));
+        self.receipt.guarded.extend(new.map(|call| Guarded {
+            tool: at_most(&call.tool, Guarded::NAME_BYTES).to_owned(),
+            outcome: Guarded::OUTCOMES[usize::from(!call.expanded)].to_owned(),
+            marks: call.marks as u64,
+        }));
     }
 
     fn retrieved(&mut self, answers: &[Answer]) {
@@ -424,6 +446,15 @@ impl Drop for Filing {
         }
         self.app.receipts.file(std::mem::take(&mut self.receipt));
     }
+}
+
+/// The beginning of a text, at most so many bytes.
+fn at_most(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// What was billed after `earlier`, as receipts state it.

@@ -72,9 +72,7 @@ impl Route {
             return Self::Upgrade(protocol.clone());
         }
         match Dialect::of_path(path) {
-            Some(dialect) if head.method == Method::POST && !untouched && can_be_followed(dialect, head) => {
-                Self::Exchange(dialect)
-            }
+            Some(dialect) if head.method == Method::POST && !untouched => Self::Exchange(dialect),
             _ => Self::Tunnel,
         }
     }
@@ -115,13 +113,6 @@ async fn dispatch(app: Arc<App>, head: &mut Parts, body: Incoming) -> Result<Res
         Route::Exchange(dialect) => exchange(app, dialect, head, body).await,
         Route::Tunnel => tunnel(&app, head, body).await,
     }
-}
-
-/// Whether the answer will come in a form that a turn can follow. Gemini streams one JSON array unless it is asked for events; that is
-/// passed on as it comes.
-fn can_be_followed(dialect: Dialect, head: &Parts) -> bool {
-    let as_events = || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-    dialect != Dialect::Gemini || !head.uri.path().ends_with(":streamGenerateContent") || as_events()
 }
 
 /// Passes a request on and its answer back, byte for byte.

@@ -1,7 +1,7 @@
 //! A provider that costs nothing, for measurements: it reads each request whole and writes a fixed answer.
 //!
-//! `static_upstream ADDRESS` says on stdout where it listens. A body that begins with `{"stream":true` gets an event stream of
-//! 14 events in 14 chunks, any other a small JSON message.
+//! `static_upstream ADDRESS` says on stdout where it listens. A body with `"stream":true` near its beginning or its end gets an event
+//! stream of 14 events in 14 chunks, any other a small JSON message.
 
 #![allow(clippy::print_stdout, reason = "it says where it listens")]
 
@@ -22,7 +22,6 @@ fn main() -> std::io::Result<()> {
 }
 
 fn serve(mut connection: TcpStream, json: &[u8], stream: &[u8]) -> std::io::Result<()> {
-    const STREAMS: &[u8] = b"{\"stream\":true";
     connection.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(64 << 10, connection.try_clone()?);
     let mut line = String::new();
@@ -43,11 +42,22 @@ fn serve(mut connection: TcpStream, json: &[u8], stream: &[u8]) -> std::io::Resu
                 _ => {}
             }
         }
-        let mut start = vec![0; STREAMS.len().min(length)];
+        let mut start = vec![0; NEAR.min(length)];
         reader.read_exact(&mut start)?;
-        std::io::copy(&mut reader.by_ref().take((length - start.len()) as u64), &mut std::io::sink())?;
-        connection.write_all(if start == STREAMS { stream } else { json })?;
+        let mut end = vec![0; NEAR.min(length - start.len())];
+        std::io::copy(&mut reader.by_ref().take((length - start.len() - end.len()) as u64), &mut std::io::sink())?;
+        reader.read_exact(&mut end)?;
+        connection.write_all(if asks_for_a_stream(&[start, end].concat()) { stream } else { json })?;
     }
+}
+
+/// How far from either end a body is read.
+const NEAR: usize = 200;
+
+fn asks_for_a_stream(body: &[u8]) -> bool {
+    [&b"\"stream\":true"[..], b"\"stream\": true"]
+        .iter()
+        .any(|member| body.windows(member.len()).any(|at| at == *member))
 }
 
 fn json_answer() -> Vec<u8> {

@@ -71,6 +71,12 @@ impl Dialect {
         Some(model.split(':').next().unwrap_or(model))
     }
 
+    /// Whether the answer to a request is streamed as one JSON array: Gemini does that unless it is asked for events.
+    pub fn streams_an_array(path: &str, query: Option<&str>) -> bool {
+        let as_events = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+        Self::of_path(path) == Some(Self::Gemini) && path.ends_with(":streamGenerateContent") && !as_events
+    }
+
     /// Whether the provider may hold the history, so that a request can bring only what is new in its conversation.
     pub const fn keeps_history(self) -> bool {
         matches!(self, Self::OpenAiResponses)

@@ -18,6 +18,7 @@
 //! ```
 
 mod anthropic;
+mod array;
 mod dialect;
 mod document;
 mod exchange;

@@ -25,10 +25,13 @@ pub enum Frame {
     Unread(Bytes),
 }
 
-/// One event with its exact bytes, the blank line included.
+/// One event with its exact bytes, the blank line included; or, of a stream that is one JSON array, an element with what stands in
+/// front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     raw: Bytes,
+    /// Where the element begins; it ends where the bytes do. `None`: lines with fields.
+    element: Option<usize>,
 }
 
 /// Cuts a stream of chunks into events. Push a chunk, then take [`next`](Self::next) until there is none.
@@ -79,7 +82,7 @@ impl Framer {
             return (!piece.is_empty()).then_some(Frame::Unread(piece));
         }
         if end.is_some() {
-            return Some(Frame::Event(Event { raw: self.joined(piece) }));
+            return Some(Frame::Event(Event::of(self.joined(piece))));
         }
         self.pending.extend_from_slice(&piece);
         self.unread = self.pending.len() > MAX_EVENT;
@@ -90,7 +93,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Event> {
         let raw = self.joined(Bytes::new());
         self.place = Place::LineStart;
-        (!raw.is_empty()).then_some(Event { raw })
+        (!raw.is_empty()).then_some(Event::of(raw))
     }
 
     fn joined(&mut self, piece: Bytes) -> Bytes {
@@ -135,6 +138,16 @@ impl Framer {
 // === impl Event ===
 
 impl Event {
+    /// An event that is written in lines.
+    pub(crate) const fn of(raw: Bytes) -> Self {
+        Self { raw, element: None }
+    }
+
+    /// An element of an array, which begins at `start` and ends with the bytes.
+    pub(crate) const fn element(raw: Bytes, start: usize) -> Self {
+        Self { raw, element: Some(start) }
+    }
+
     /// The exact bytes.
     pub fn raw(&self) -> &Bytes {
         &self.raw
@@ -155,8 +168,11 @@ impl Event {
         document.string_field(document.root()?, "type").map(|kind| Cow::Owned(kind.into_owned()))
     }
 
-    /// The `data` field, its lines joined by LF; `None` when there is none.
+    /// The `data` field, its lines joined by LF; `None` when there is none. Of an array's element, all of it.
     pub fn data(&self) -> Option<Cow<'_, [u8]>> {
+        if let Some(start) = self.element {
+            return Some(Cow::Borrowed(&self.raw[start..]));
+        }
         let mut lines = self.data_lines();
         let first = lines.next()?;
         let mut data = Cow::Borrowed(&self.raw[first]);
@@ -170,10 +186,13 @@ impl Event {
 
     /// The same event with other data, which has no line ends.
     pub(crate) fn with_data(&self, data: &[u8]) -> Self {
+        if let Some(start) = self.element {
+            return Self { raw: [&self.raw[..start], data].concat().into(), element: Some(start) };
+        }
         let mut lines = self.data_lines();
         let Some(first) = lines.next() else { return self.clone() };
         let end = lines.last().map_or(first.end, |last| last.end);
-        Self { raw: [&self.raw[..first.start], data, &self.raw[end..]].concat().into() }
+        Self::of([&self.raw[..first.start], data, &self.raw[end..]].concat().into())
     }
 
     fn data_lines(&self) -> impl Iterator<Item = Range<usize>> + '_ {
@@ -182,7 +201,7 @@ impl Event {
 
     /// The fields: name, and where the value stands.
     fn fields(&self) -> impl Iterator<Item = (&[u8], Range<usize>)> + '_ {
-        let raw: &[u8] = &self.raw;
+        let raw: &[u8] = if self.element.is_some() { &[] } else { &self.raw };
         let mut at = if raw.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
         std::iter::from_fn(move || {
             (at < raw.len()).then(|| {
@@ -274,7 +293,7 @@ mod tests {
 
     #[test]
     fn data_is_replaced_in_place() {
-        let event = |raw: &'static str| Event { raw: Bytes::from(raw) };
+        let event = |raw: &'static str| Event::of(Bytes::from(raw));
         let replaced = |raw| event(raw).with_data(b"new").raw().clone();
         assert_eq!(replaced("event: a\r\ndata:old\r\nid: 1\r\n\r\n"), "event: a\r\ndata:new\r\nid: 1\r\n\r\n");
         assert_eq!(replaced("data: o\ndata: ld\n\n"), "data: new\n\n");

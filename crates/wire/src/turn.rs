@@ -17,12 +17,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use headroom_core::Handle;
 
+use crate::array::{Elements, Joined};
 use crate::document::Document;
 use crate::exchange::{Count, Exchange, Filing, HiddenCall, Round};
-use crate::guard::{Guard, Original};
+use crate::guard::{Guard, Guarded, Original};
 use crate::protocol::Stream;
 use crate::request::Request;
-use crate::sse::{Frame, Framer};
+use crate::sse::{Event, Frame, Framer};
 use crate::usage::Usage;
 
 /// What a driver has to do next, in this order.
@@ -87,7 +88,7 @@ pub struct Turn {
     /// `None`: our tool is not on offer, and everything passes.
     limits: Option<Limits>,
     stream: Box<dyn Stream>,
-    framer: Framer,
+    framing: Framing,
     guard: Guard,
     /// The last JSON response; `None` while the turn is streamed.
     reply: Option<Bytes>,
@@ -100,6 +101,20 @@ pub struct Turn {
     earlier: Usage,
     current: Usage,
     over: bool,
+}
+
+/// How a streamed response is written.
+#[derive(Debug)]
+enum Framing {
+    /// Server-sent events.
+    Events(Framer),
+    /// One JSON array.
+    Array {
+        elements: Elements,
+        joined: Joined,
+        /// What ended the response, kept back until it is known whether another one continues it.
+        tail: Bytes,
+    },
 }
 
 /// What the client has been shown.
@@ -194,7 +209,7 @@ impl Turn {
             sent,
             limits,
             stream,
-            framer: Framer::default(),
+            framing: Framing::Events(Framer::default()),
             guard,
             reply: None,
             rounds: Vec::new(),
@@ -204,6 +219,16 @@ impl Turn {
             current: Usage::default(),
             over: false,
         }
+    }
+
+    /// Says before anything is fed that streamed responses are one JSON array each, not server-sent events.
+    pub fn read_arrays(&mut self) {
+        self.framing = Framing::Array { elements: Elements::default(), joined: Joined::default(), tail: Bytes::new() };
+    }
+
+    /// Whether streamed responses are one JSON array each.
+    pub fn reads_arrays(&self) -> bool {
+        matches!(self.framing, Framing::Array { .. })
     }
 
     /// What the provider has stated for all responses of the turn so far: what is billed.
@@ -223,6 +248,11 @@ impl Turn {
         self.rounds.len()
     }
 
+    /// What became of calls of the client's tools in which the model wrote marks of ours, so far.
+    pub fn guarded(&self) -> &[Guarded] {
+        self.guard.guarded()
+    }
+
     /// Whether the turn holds the request that it began with.
     pub fn holds_request(&self) -> bool {
         self.limits.is_some() || !self.guard.is_off()
@@ -234,9 +264,9 @@ impl Turn {
         if unseen {
             steps.push(Step::Forward(chunk.clone()));
         }
-        self.framer.push(chunk);
+        self.framing.push(chunk);
         let mut out = Vec::new();
-        while let Some(frame) = self.framer.next() {
+        while let Some(frame) = self.framing.next() {
             match frame {
                 Frame::Event(event) if unseen => {
                     self.over |= self.request.dialect().protocol().observe(&mut self.current, &event);
@@ -254,7 +284,7 @@ impl Turn {
 
     /// Says that a streamed response has ended, cleanly or not.
     pub fn end(&mut self, steps: &mut Vec<Step>) {
-        if let Some(event) = self.framer.finish() {
+        if let Some(event) = self.framing.finish() {
             self.guard.push(Frame::Event(event));
         }
         self.guard.end();
@@ -281,6 +311,10 @@ impl Turn {
         if self.guard.is_done() && self.limits.is_some() {
             self.end_unresolved(steps);
         }
+        if self.guard.is_done() && self.waiting.is_none() && !passing {
+            self.framing.close(&mut out);
+            forward(&mut out, steps);
+        }
     }
 
     fn let_through(&mut self, out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
@@ -288,17 +322,20 @@ impl Turn {
             let event = match frame {
                 Frame::Event(event) => event,
                 Frame::Unread(bytes) => {
-                    out.push(bytes);
+                    out.push(self.framing.unread(bytes));
                     continue;
                 }
             };
+            let shown = out.len();
             let last = self.request.dialect().protocol().observe(&mut self.current, &event);
             if self.limits.is_none() {
                 self.over |= last;
                 out.push(event.raw().clone());
+                self.framing.join(&mut out[shown..]);
                 continue;
             }
             self.stream.event(event, out);
+            self.framing.join(&mut out[shown..]);
             if last {
                 forward(out, steps);
                 self.resolve_stream(steps);
@@ -357,7 +394,8 @@ impl Turn {
     pub fn abandon(&mut self, error: Option<&[u8]>, steps: &mut Vec<Step>) {
         self.over = true;
         if self.reply.is_none() {
-            steps.push(Step::Forward(self.request.dialect().protocol().error_event(error)));
+            let event = self.request.dialect().protocol().error_event(error);
+            steps.push(Step::Forward(self.framing.last(event)));
         }
     }
 
@@ -412,7 +450,7 @@ impl Turn {
                 }
                 heard.visible().for_each(|item| self.shown.count.add(item));
                 self.earlier += std::mem::take(&mut self.current);
-                self.framer = Framer::default();
+                self.framing.next_response();
                 self.guard.next_response();
                 self.stream.next_response();
                 self.sent = body.clone();
@@ -447,6 +485,8 @@ impl Turn {
         let Some(body) = &self.reply else {
             let mut out = Vec::new();
             self.stream.close(&self.earlier, ended, &mut out);
+            self.framing.join(&mut out);
+            self.framing.close(&mut out);
             return forward(&mut out, steps);
         };
         let untouched = self.rounds.is_empty() && heard.is_none_or(|heard| heard.retrievals().next().is_none());
@@ -492,6 +532,76 @@ fn forward(out: &mut Vec<Bytes>, steps: &mut Vec<Step>) {
     out.clear();
     if !bytes.is_empty() {
         steps.push(Step::Forward(bytes));
+    }
+}
+
+// === impl Framing ===
+
+impl Framing {
+    fn push(&mut self, chunk: Bytes) {
+        match self {
+            Self::Events(framer) => framer.push(chunk),
+            Self::Array { elements, .. } => elements.push(chunk),
+        }
+    }
+
+    fn next(&mut self) -> Option<Frame> {
+        match self {
+            Self::Events(framer) => framer.next(),
+            Self::Array { elements, .. } => elements.next(),
+        }
+    }
+
+    /// Nothing more comes of this response. What is left of its events.
+    fn finish(&mut self) -> Option<Event> {
+        match self {
+            Self::Events(framer) => framer.finish(),
+            Self::Array { elements, tail, .. } => {
+                *tail = elements.finish();
+                None
+            }
+        }
+    }
+
+    /// Goes on to the response that continues this one.
+    fn next_response(&mut self) {
+        match self {
+            Self::Events(framer) => *framer = Framer::default(),
+            Self::Array { elements, tail, .. } => (*elements, *tail) = (Elements::default(), Bytes::new()),
+        }
+    }
+
+    /// Events as they stand in what the client gets.
+    fn join(&mut self, events: &mut [Bytes]) {
+        if let Self::Array { joined, .. } = self {
+            for event in events {
+                *event = joined.element(std::mem::take(event));
+            }
+        }
+    }
+
+    fn unread(&mut self, piece: Bytes) -> Bytes {
+        match self {
+            Self::Events(_) => piece,
+            Self::Array { joined, .. } => joined.unread(piece),
+        }
+    }
+
+    /// Adds what ends what the client gets, if it came.
+    fn close(&mut self, out: &mut Vec<Bytes>) {
+        if let Self::Array { joined, tail, .. } = self
+            && !tail.is_empty()
+        {
+            out.push(joined.tail(std::mem::take(tail)));
+        }
+    }
+
+    /// An event after which the client gets nothing more.
+    fn last(&mut self, event: Bytes) -> Bytes {
+        match self {
+            Self::Events(_) => event,
+            Self::Array { joined, .. } => joined.last(&Event::of(event).data().unwrap_or_default()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use headroom_wire::{Answer, Dialect, Exchange, Limits, SlotRole, Step, Turn, Usa
 use serde_json::{Value, json};
 
 use Dialect::Gemini;
-use common::{Outcome, Upstream, events, play, stream};
+use common::{Outcome, Upstream, as_array, events, play, stream};
 
 const TOOL: &str = headroom_wire::TOOL_NAME;
 
@@ -387,6 +387,46 @@ fn a_failed_continuation_is_told_in_the_providers_way() {
     turn.abandon(Some(b"{\"error\":{\"code\":429,\n\"message\":\"m\",\"status\":\"RESOURCE_EXHAUSTED\"}}"), &mut steps);
     let Step::Forward(told) = &steps[0] else { panic!("{steps:?}") };
     assert_eq!(events(told)[0]["error"]["code"], 429);
+}
+
+/// T034: whatever is not ours passes byte for byte, wherever it is split, and so does what is no array.
+#[test]
+fn recorded_streams_pass_as_arrays_too() {
+    let folder = corpus::repository().join("corpus/streams/gemini");
+    let recorded = std::fs::read_dir(folder).unwrap().flatten();
+    let mut bodies: Vec<String> =
+        recorded.map(|entry| as_array(&std::fs::read_to_string(entry.path()).unwrap())).collect();
+    assert!(bodies.len() >= 8);
+    bodies.extend(["[]", "[{\"candidates\":[{\"cut", "{\"error\":{\"code\":500}}", "", "[\n]"].map(str::to_owned));
+    for body in bodies {
+        for limits in [None, Some(Limits::default())] {
+            for split in (0..body.len()).step_by(if body.len() < 2000 { 1 } else { 97 }).chain([usize::MAX]) {
+                let upstream = Upstream::Arrays { responses: vec![body.clone()], split };
+                assert_eq!(play(Gemini, &request(), &upstream, limits).text(), body, "split at {split}");
+            }
+        }
+    }
+}
+
+#[test]
+fn in_an_array_too_a_failed_continuation_is_told() {
+    for shown in [vec![], vec![text("Look.")]] {
+        let mut turn =
+            Turn::new(parse(Gemini, request().to_string()), request().to_string().into(), Some(Limits::default()));
+        turn.read_arrays();
+        let (mut steps, mut client) = (Vec::new(), Vec::new());
+        turn.feed(as_array(&streamed(&[shown.clone(), vec![ours("a")]].concat(), "STOP", true)).into(), &mut steps);
+        turn.end(&mut steps);
+        turn.answer(&[Answer { text: "x".into(), is_error: false }], &mut steps);
+        turn.abandon(Some(b"{\"error\":{\"code\":429}}"), &mut steps);
+        for step in steps {
+            if let Step::Forward(bytes) = step {
+                client.extend_from_slice(&bytes);
+            }
+        }
+        let got: Vec<Value> = serde_json::from_slice(&client).unwrap();
+        assert_eq!((got.len(), got.last().unwrap()["error"]["code"].as_u64()), (shown.len() + 1, Some(429)));
+    }
 }
 
 /// A call of ours put into recorded streams in front of every chunk: answered, and everything else goes out when it comes.

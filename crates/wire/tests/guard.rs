@@ -310,6 +310,24 @@ fn everywhere(
             let (client, _) = play(dialect, (&came, &sent), true, known, feed_all(split(&stream, at)));
             assert_eq!(client, first, "split at {at}");
         }
+        if dialect == Dialect::Gemini {
+            let elements: Vec<&str> = stream.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+            let array = format!("[{}\n]\n", elements.join("\n,\r\n"));
+            let played = |at| {
+                let feed = feed_all(split(&array, at));
+                play(dialect, (&came, &sent), true, known, |turn, steps| {
+                    turn.read_arrays();
+                    feed(turn, steps);
+                })
+            };
+            let (whole, _) = played(usize::MAX);
+            for at in (0..array.len()).step_by(step) {
+                assert_eq!(played(at).0, whole, "array split at {at}");
+            }
+            let elements: Vec<Value> = serde_json::from_str(&whole).unwrap();
+            let events: String = elements.iter().map(|element| format!("data: {element}\n\n")).collect();
+            assert_eq!(heard(dialect, &events), heard(dialect, &first));
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::healthcheck;
 use super::wrap::routes;
-use crate::args::JsonArgs;
+use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::out;
 use crate::settings::Settings;
@@ -35,7 +36,8 @@ impl Finding {
     }
 }
 
-pub(crate) fn run(args: &JsonArgs, settings: &Settings, config: Option<&Path>) -> Result<(), CliError> {
+pub(crate) fn run(args: &DoctorArgs, settings: &Settings, config: Option<&Path>) -> Result<(), CliError> {
+    let settings = &Settings { token: healthcheck::secret(&args.secret, settings)?, ..settings.clone() };
     let mut findings = vec![
         Finding::new("store", store(settings)),
         Finding::new("proxy", proxy(settings)),
@@ -72,23 +74,26 @@ fn proxy(settings: &Settings) -> Result<String, (String, String)> {
     let Some(address) = settings.listen else { return Err(("no address".to_owned(), start())) };
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
         .map_err(|error| (format!("nothing answers on {address} ({error})"), start()))?;
-    let head = ask(&mut stream, &address).map_err(|error| (format!("{address} did not answer: {error}"), start()))?;
+    let token = settings.token.as_deref();
+    let head =
+        ask(&mut stream, &address, token).map_err(|error| (format!("{address} did not answer: {error}"), start()))?;
     match head.split(' ').nth(1) {
         Some("200") => Ok(format!("ready on http://{address}")),
         status => {
-            let status = status.unwrap_or("no status");
-            Err((
-                format!("{address} answered {status} to /readyz"),
-                "look at the proxy's log; another program may hold the port".to_owned(),
-            ))
+            let said = format!("{address} answered {} to /readyz", status.unwrap_or("no status"));
+            Err(match healthcheck::turned_away(status, token.is_some()) {
+                Some((why, next)) => (format!("{said}: {why}"), next.to_owned()),
+                None => (said, "look at the proxy's log; another program may hold the port".to_owned()),
+            })
         }
     }
 }
 
 /// The status line of `GET /readyz`.
-fn ask(stream: &mut TcpStream, address: &SocketAddr) -> std::io::Result<String> {
+fn ask(stream: &mut TcpStream, address: &SocketAddr, token: Option<&str>) -> std::io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let token = token.map_or(String::new(), |token| format!("x-headroom-token: {token}\r\n"));
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\n{token}connection: close\r\n\r\n")?;
     let mut head = Vec::new();
     stream.take(200).read_to_end(&mut head)?;
     Ok(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned())

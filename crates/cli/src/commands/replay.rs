@@ -40,8 +40,21 @@ impl<'a> Figures<'a> {
 
 pub(crate) fn run(args: &ReplayArgs, engine: &Engine, policy: &Policy) -> Result<(), CliError> {
     let mut played: Vec<(String, Vec<SessionReport>)> = Vec::new();
+    let other: Option<Dialect> = args
+        .dialect
+        .as_deref()
+        .map(|name| name.parse().map_err(|error| CliError::Usage(format!("--dialect: {error}"))))
+        .transpose()?;
     for path in &args.files {
-        let sessions = load(path).map_err(|error| CliError::Failed(error.to_string()))?;
+        let mut sessions = load(path).map_err(|error| CliError::Failed(error.to_string()))?;
+        if let Some(other) = other {
+            let spoken = sessions.into_iter().map(|session| session.spoken_in(other)).collect::<Option<_>>();
+            sessions = spoken.ok_or_else(|| {
+                CliError::Usage(format!(
+                    "--dialect: sessions can be played in openai-responses and gemini, not in {other}"
+                ))
+            })?;
+        }
         let prices = |dialect: Dialect| match (args.price, dialect) {
             (Some(Price::Anthropic), _) | (None, Dialect::AnthropicMessages) => Prices::ANTHROPIC,
             (Some(Price::Openai), _) | (None, _) => Prices::OPENAI,

@@ -64,6 +64,12 @@ fn print(output: &Output) -> Result<(), CliError> {
         out::line(&format!("  {compressor:15} {tokens} at first sight"))?;
     }
     out::line(&format!("retrievals        {} ({} found nothing)", total.retrievals, total.retrieval_misses))?;
+    if total.writes_expanded + total.writes_refused > 0 {
+        out::line(&format!(
+            "marks written     {} calls went on with the text in their place, {} were refused",
+            total.writes_expanded, total.writes_refused
+        ))?;
+    }
     out::line(&format!(
         "billed tokens     {} input, {} cache read, {} cache write, {} output",
         total.billed.input_tokens,

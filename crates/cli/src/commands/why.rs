@@ -60,6 +60,11 @@ fn print(why: &Why) -> Result<(), CliError> {
             account.cost, account.direct_cost, account.overhead, why.prices_as_of
         ))?;
     }
+    for call in &receipt.guarded {
+        let done =
+            if call.outcome == "expanded" { "the text was written in their place" } else { "the call was refused" };
+        out::line(&format!("guarded   {} wrote {} marks: {done}", call.tool, call.marks))?;
+    }
     if let Some(stop) = &receipt.stop_loss {
         out::line(&format!(
             "stopped   after {} requests the conversation had cost ${:.6} more than directly; what is new in it is sent as it comes",

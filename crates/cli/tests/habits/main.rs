@@ -84,7 +84,12 @@ impl Machine {
     }
 
     fn standing(&self) -> Standing {
-        let mut child = self.command(&["proxy", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+        self.standing_with(&[])
+    }
+
+    fn standing_with(&self, variables: &[(&str, &str)]) -> Standing {
+        let mut command = self.command(&["proxy", "--listen", "127.0.0.1:0"]);
+        let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let address =
             said.find_map(|line| Some(line.split_once("listening on http://")?.1.split(' ').next()?.to_owned()));
@@ -335,6 +340,47 @@ fn doctor_proves_each_agents_way() {
     assert!(written["next"].as_str().unwrap().contains("headroom unwrap claude"), "{written}");
     let after = machine.runtime.block_on(async { machine.upstream.received().len() });
     assert_eq!(before, after, "no provider sees a canary");
+}
+
+/// Where tokens with rights are asked for, those who look after the proxy show theirs, and are told what is wrong with it.
+#[test]
+fn doctor_and_healthcheck_have_a_token_to_show() {
+    let machine = Machine::new();
+    let created = machine.good(&["token", "create", "probe", "--rights", "stats"]);
+    let secret = created.split_whitespace().find(|word| word.starts_with("hrt_")).unwrap().to_owned();
+    let file = machine.home().join("secret");
+    fs::write(&file, format!("{secret}\n")).unwrap();
+    let proxy = machine.standing_with(&[("HEADROOM_GRANTS", "on")]);
+    let asked = |arguments: &[&str], token: Option<&str>| {
+        let mut command = machine.command(arguments);
+        command.env("HEADROOM_LISTEN", &proxy.1).env("HEADROOM_GRANTS", "on");
+        token.inspect(|token| {
+            command.env("HEADROOM_TOKEN", token);
+        });
+        let output = command.output().unwrap();
+        (output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    };
+    let path = file.to_str().unwrap();
+    let ready = ["healthcheck", "--ready"];
+    assert!(asked(&["healthcheck"], None).0, "whether it lives is said to everybody");
+    let (well, said) = asked(&ready, None);
+    assert!(!well && said.contains("wants a token") && said.contains("--token-file"), "{said}");
+    let (well, said) = asked(&ready, Some("hrt_unknown"));
+    assert!(!well && said.contains("does not know the token") && said.contains("headroom token list"), "{said}");
+    for (arguments, token) in [
+        ([&ready[..], &["--token-file", path]].concat(), Some("hrt_unknown")),
+        ([&ready[..], &["--token", &secret]].concat(), None),
+        (ready.to_vec(), Some(secret.as_str())),
+    ] {
+        let (well, said) = asked(&arguments, token);
+        assert!(well && said.is_empty(), "{arguments:?}: {said}");
+    }
+    let (_, said) = asked(&["doctor"], None);
+    assert!(said.contains("FAIL proxy") && said.contains("wants a token") && said.contains("token create"), "{said}");
+    let (_, said) = asked(&["doctor", "--token-file", path], None);
+    assert!(said.contains("ok   proxy") && !said.contains(&secret), "{said}");
+    let (_, said) = asked(&["doctor", "--token-file", "/nowhere"], None);
+    assert!(said.contains("cannot read the token from /nowhere"), "{said}");
 }
 
 /// T095: entries in other programs' files name ours by its whole path, and work in an environment with no PATH and no HOME but the user's.

@@ -166,6 +166,10 @@ pub struct Sums {
     pub retrievals: u64,
     /// Retrievals that found nothing.
     pub retrieval_misses: u64,
+    /// Calls of the client's tools in which the model wrote marks, and which went on with the text in their place.
+    pub writes_expanded: u64,
+    /// The same, refused.
+    pub writes_refused: u64,
     /// Conversations that are not shortened any further because that had cost more than it saved.
     pub stop_losses: u64,
     /// Requests that the provider refused as they were changed and took as they came.
@@ -186,6 +190,9 @@ impl Sums {
             .saturating_sub_unsigned(receipt.tokens_after);
         self.retrievals += u64::from(receipt.retrievals);
         self.retrieval_misses += u64::from(receipt.retrieval_misses);
+        let done = |outcome| receipt.guarded.iter().filter(|call| call.outcome == outcome).count() as u64;
+        self.writes_expanded += done("expanded");
+        self.writes_refused += done("refused");
         self.originals_replayed += u64::from(receipt.replayed_original);
         self.stop_losses += u64::from(receipt.stop_loss.is_some());
         if let Some(usage) = &receipt.usage {

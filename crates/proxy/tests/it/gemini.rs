@@ -32,6 +32,11 @@ fn answer(part: &Value) -> Value {
         "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 4, "totalTokenCount": 13}})
 }
 
+/// The first chunk of a stream.
+fn answer_so_far() -> Value {
+    json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "Well. "}]}, "index": 0}]})
+}
+
 fn ask(handle: &str) -> Value {
     json!({"functionCall": {"name": TOOL, "args": {"content_id": handle, "pattern": "service-123"}}, "thoughtSignature": "Eq+/="})
 }
@@ -40,10 +45,18 @@ fn event(answer: &Value) -> String {
     format!("data: {answer}\r\n\r\n")
 }
 
-/// T041, streaming and not, and again in the next request.
+/// How an answer comes.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Events,
+    Array,
+    Whole,
+}
+
+/// T041, streamed as events, as an array and not at all, and again in the next request.
 #[tokio::test]
 async fn a_retrieval_is_answered_inside_the_clients_answer() {
-    for streaming in [true, false] {
+    for form in [Form::Events, Form::Array, Form::Whole] {
         let count = Mutex::new(0);
         let script = move |received: &Received| {
             let mut count = count.lock().unwrap();
@@ -52,28 +65,45 @@ async fn a_retrieval_is_answered_inside_the_clients_answer() {
                 1 => answer(&ask(&handle_in(&received.text()).unwrap_or_default())),
                 _ => answer(&json!({"text": "It runs."})),
             };
-            if streaming { Reply::sse(&event(&said)) } else { Reply::json(200, said.to_string()) }
+            match form {
+                Form::Events => Reply::sse(&event(&said)),
+                Form::Array => Reply::json(200, format!("[{}\n,\r\n{said}\n]\n", answer_so_far())),
+                Form::Whole => Reply::json(200, said.to_string()),
+            }
         };
         let pair = pair_with(Upstream::answering(script).await, |_| {}).await;
-        let target = format!("{PATH}:{}", if streaming { "streamGenerateContent?alt=sse" } else { "generateContent" });
+        let target = match form {
+            Form::Events => format!("{PATH}:streamGenerateContent?alt=sse"),
+            Form::Array => format!("{PATH}:streamGenerateContent"),
+            Form::Whole => format!("{PATH}:generateContent"),
+        };
         let mut contents = opening(&rows(400));
         let got = pair.post(&target, &request(&contents)).await;
         let seen = got.text();
         assert!(got.complete && seen.contains("It runs.") && !seen.contains(TOOL), "{seen}");
         assert_eq!((seen.matches("STOP").count(), seen.matches("\"candidatesTokenCount\":8").count()), (1, 1));
+        if form == Form::Array {
+            let said: Vec<Value> = serde_json::from_str(&seen).unwrap();
+            assert_eq!(said.len(), 4, "{seen}");
+        }
         let received = pair.upstream.received();
         assert_eq!((received.len(), received[1].target.as_str()), (2, target.as_str()));
         assert!(received[0].body.len() < request(&contents).len() / 2 + 20_000);
         let continued: Value = serde_json::from_slice(&received[1].body).unwrap();
         assert_eq!(continued["contents"][1], contents[1], "what is signed stays as it was");
-        assert_eq!(continued["contents"][3]["parts"][0]["thoughtSignature"], "Eq+/=");
+        let call = continued["contents"][3]["parts"].as_array().unwrap().last().unwrap();
+        assert_eq!(call["thoughtSignature"], "Eq+/=");
         let result = &continued["contents"][4]["parts"][0]["functionResponse"]["response"]["output"];
         assert!(result.as_str().unwrap().contains("service-123"), "{result}");
-        contents.push(json!({"role": "model", "parts": [{"text": "It runs."}]}));
+        let said = if form == Form::Array { "Well. Well. It runs." } else { "It runs." };
+        contents.push(json!({"role": "model", "parts": [{"text": said}]}));
         contents.push(json!({"role": "user", "parts": [{"text": "thanks"}]}));
         pair.post(&target, &request(&contents)).await;
         let later: Value = serde_json::from_str(&pair.last_sent()).unwrap();
-        assert_eq!(later["contents"].as_array().unwrap()[..5], continued["contents"].as_array().unwrap()[..5]);
+        assert_eq!(later["contents"].as_array().unwrap()[..3], continued["contents"].as_array().unwrap()[..3]);
+        // What the model said beside its call stands in what the client kept.
+        assert_eq!(later["contents"][3]["parts"], json!([call]));
+        assert_eq!(later["contents"][4], continued["contents"][4]);
         assert_eq!(later["contents"].as_array().unwrap()[5..], contents[3..]);
         let receipt = &pair.receipts(1).await[0];
         assert_eq!((receipt.dialect.as_str(), receipt.model.as_str()), ("gemini", "gemini-3-pro-preview"));
@@ -91,7 +121,6 @@ async fn other_requests_are_tunnelled_to_the_same_provider() {
     let body = request(&opening(&rows(400)));
     for (target, headers) in [
         (format!("{PATH}:countTokens"), vec![]),
-        (format!("{PATH}:streamGenerateContent"), vec![]),
         ("/v1beta/cachedContents?key=k".to_owned(), vec![]),
         ("/upload/v1beta/files".to_owned(), vec![("x-goog-api-key", "k")]),
         ("/v1beta1/projects/p/locations/l/publishers/google/models/m:countTokens".to_owned(), vec![]),

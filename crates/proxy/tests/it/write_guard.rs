@@ -74,7 +74,7 @@ async fn a_mark_that_a_model_writes_into_a_file_is_the_text_again() {
     for streamed in [true, false] {
         let pair = copying("Write", "content", streamed).await;
         assert_eq!(written(&pair, streamed).await, json!({"file_path": "/tmp/a", "content": output()}));
-        assert!(pair.send("GET", "/metrics", &[], b"").await.text().contains("guarded_answers_total 1"));
+        assert_eq!(told(&pair).await, ("Write".to_owned(), "expanded".to_owned()));
     }
 }
 
@@ -86,5 +86,24 @@ async fn a_mark_in_a_command_is_refused() {
         let got = written(&pair, streamed).await;
         assert!(got["headroom_refused"].as_str().unwrap().contains("must not be written"), "{got}");
         assert!(got["command"].is_null() && got["file_path"].is_null(), "{got}");
+        assert_eq!(told(&pair).await, ("Bash".to_owned(), "refused".to_owned()));
     }
+}
+
+/// The tool and the outcome that the receipt, the counters and the figures agree on.
+async fn told(pair: &Pair) -> (String, String) {
+    let receipt = &pair.receipts(1).await[0];
+    let [call] = &receipt.guarded[..] else { panic!("{:?}", receipt.guarded) };
+    // A gap and the trailer at least.
+    assert!(call.marks >= 2, "{call:?}");
+    let metrics = pair.send("GET", "/metrics", &[], b"").await.text();
+    assert!(metrics.contains("guarded_answers_total 1"));
+    let other = if call.outcome == "expanded" { "refused" } else { "expanded" };
+    for (outcome, calls) in [(call.outcome.as_str(), 1), (other, 0)] {
+        assert!(metrics.contains(&format!("guarded_calls_total{{outcome=\"{outcome}\"}} {calls}")), "{metrics}");
+    }
+    let stats = pair.send("GET", "/stats?hours=1", &[], b"").await.json();
+    assert_eq!(stats["guarded_calls"][&call.outcome], 1);
+    assert_eq!(stats["ledger"]["total"][format!("writes_{}", call.outcome)], 1);
+    (call.tool.clone(), call.outcome.clone())
 }

@@ -180,6 +180,11 @@ fn transact(
         // A failed collection is not this batch's fault: the budget check below decides.
         let _ = collect::collect(connection, budget.saturating_sub(incoming), now_ms);
     }
+    let mut renderings = group.iter().flat_map(|waiting| &waiting.batch.renderings);
+    if renderings.any(|(lineage, _)| collect::looks(lineage)) {
+        // Nor is this; what is not ended now is ended later.
+        let _ = collect::end_idle(connection, budget.saturating_mul(2), now_ms);
+    }
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut results = Vec::with_capacity(group.len());
     for waiting in group {

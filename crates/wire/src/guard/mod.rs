@@ -59,6 +59,17 @@ pub fn refusal(mark: &str) -> String {
     )
 }
 
+/// What became of a call of the client's tools whose arguments held marks of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    /// The tool, as the model named it.
+    pub tool: String,
+    /// Marks of ours in the arguments.
+    pub marks: usize,
+    /// Whether the text stands in their place; if not, the call was refused.
+    pub expanded: bool,
+}
+
 /// Watches the calls of one response. See the [module](self).
 pub(crate) struct Guard {
     dialect: Dialect,
@@ -81,6 +92,8 @@ pub(crate) struct Guard {
     ended: bool,
     /// A whole response that is kept back.
     reply: Option<(Bytes, Vec<Piece>)>,
+    /// What was done so far, in the whole turn.
+    guarded: Vec<Guarded>,
 }
 
 /// The arguments of one call, as far as they came.
@@ -126,6 +139,7 @@ impl Guard {
             all_complete: false,
             ended: false,
             reply: None,
+            guarded: Vec::new(),
         }
     }
 
@@ -137,8 +151,13 @@ impl Guard {
     /// Goes on to the response that continues this one.
     pub(crate) fn next_response(&mut self) {
         let sources = self.sources.take();
-        let dialect = self.dialect;
-        *self = Self { sources, ..Self::new(dialect, &Bytes::new(), &Bytes::new()) };
+        let (dialect, guarded) = (self.dialect, std::mem::take(&mut self.guarded));
+        *self = Self { sources, guarded, ..Self::new(dialect, &Bytes::new(), &Bytes::new()) };
+    }
+
+    /// What was done in the turn so far.
+    pub(crate) fn guarded(&self) -> &[Guarded] {
+        &self.guarded
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
@@ -206,7 +225,7 @@ impl Guard {
         if let Some(sources) = &self.sources {
             let known: Vec<(Handle, &Original)> = handles.into_iter().zip(originals).collect();
             for call in self.calls.values_mut() {
-                call.settle(sources, &known);
+                self.guarded.extend(call.settle(sources, &known));
             }
         }
         if let Some((body, pieces)) = self.reply.take() {
@@ -418,15 +437,18 @@ impl Call {
         }
     }
 
-    /// Decides what becomes of the arguments of a complete call.
-    fn settle(&mut self, sources: &Sources, known: &[(Handle, &Original)]) {
-        let State::Complete(mark) = &self.state else { return };
+    /// Decides what becomes of the arguments of a complete call, and says so unless they are nothing but data.
+    fn settle(&mut self, sources: &Sources, known: &[(Handle, &Original)]) -> Option<Guarded> {
+        let State::Complete(mark) = &self.state else { return None };
         let written = restore::Written { sources, known, tool: &self.name, ours: RefCell::default() };
-        self.state = State::Settled(match written.arguments(&self.text, self.form) {
-            restore::Outcome::Data => None,
-            restore::Outcome::Restored(text) if text.starts_with(&self.text[..self.passed]) => Some(text),
-            _ => Some(spoil::spoiled(&self.text[..self.passed], self.form, &refusal(mark))),
-        });
+        let (text, expanded) = match written.arguments(&self.text, self.form) {
+            restore::Outcome::Data => (None, None),
+            restore::Outcome::Restored(text) if text.starts_with(&self.text[..self.passed]) => (Some(text), Some(true)),
+            _ => (Some(spoil::spoiled(&self.text[..self.passed], self.form, &refusal(mark))), Some(false)),
+        };
+        self.state = State::Settled(text);
+        let marks = || marks::all(&self.text).filter(|(_, mark)| sources.may_own(mark)).count();
+        expanded.map(|expanded| Guarded { tool: self.name.clone(), marks: marks(), expanded })
     }
 }
 

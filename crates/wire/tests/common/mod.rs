@@ -41,7 +41,15 @@ pub fn events(stream: &[u8]) -> Vec<Value> {
 }
 
 pub enum Upstream {
-    Stream { responses: Vec<String>, split: usize },
+    Stream {
+        responses: Vec<String>,
+        split: usize,
+    },
+    /// Streams that are one JSON array each.
+    Arrays {
+        responses: Vec<String>,
+        split: usize,
+    },
     Whole(Vec<String>),
 }
 
@@ -50,13 +58,16 @@ pub fn play(dialect: Dialect, request: &Value, upstream: &Upstream, limits: Opti
     let request = parse(dialect, request.to_string());
     let sent = request.splice(&[], &request.offer_tool().into_iter().collect::<Vec<_>>());
     let mut turn = Turn::new(request, sent.into(), limits);
+    if matches!(upstream, Upstream::Arrays { .. }) {
+        turn.read_arrays();
+    }
     let mut outcome = Outcome::default();
     let mut round = 0;
     loop {
         let mut steps = Vec::new();
         match upstream {
             Upstream::Whole(bodies) => turn.whole(Bytes::from(bodies[round].clone()), &mut steps),
-            Upstream::Stream { responses, split } => {
+            Upstream::Stream { responses, split } | Upstream::Arrays { responses, split } => {
                 let bytes = responses[round].as_bytes();
                 let chunks: Vec<&[u8]> = match split {
                     0 => bytes.chunks(1).collect(),
@@ -120,5 +131,33 @@ pub fn stream(dialect: Dialect, request: &Value, responses: &[String]) -> Outcom
     for split in (0..longest).step_by(if longest < 1500 { 1 } else { 3 }) {
         assert_eq!(play(split), whole, "split at {split}");
     }
+    if dialect == Dialect::Gemini {
+        let (got, outcome) = arrays(request, responses);
+        assert_eq!(got, whole.events());
+        assert_eq!(Outcome { client: whole.client.clone(), ..outcome }, whole);
+    }
     whole
+}
+
+/// The same responses as Gemini streams them to those who do not ask for events.
+pub fn as_array(response: &str) -> String {
+    let elements: Vec<String> = events(response.as_bytes()).iter().map(|event| event.to_string()).collect();
+    format!("[{}\n]\n", elements.join("\n,\r\n"))
+}
+
+/// Plays them as arrays in the same ways: what the client gets is one array. Its elements, and what became of the turn.
+fn arrays(request: &Value, responses: &[String]) -> (Vec<Value>, Outcome) {
+    let responses: Vec<String> = responses.iter().map(|response| as_array(response)).collect();
+    let play = |split| {
+        let upstream = Upstream::Arrays { responses: responses.clone(), split };
+        play(Dialect::Gemini, request, &upstream, Some(Limits::default()))
+    };
+    let whole = play(usize::MAX);
+    let longest = responses.iter().map(String::len).max().unwrap_or(0);
+    for split in (0..longest).step_by(if longest < 1500 { 1 } else { 3 }) {
+        assert_eq!(play(split), whole, "split at {split}");
+    }
+    let got: Vec<Value> =
+        serde_json::from_slice(&whole.client).unwrap_or_else(|error| panic!("{error}: {}", whole.text()));
+    (got, whole)
 }
