@@ -1,4 +1,4 @@
-//! `cargo xtask corpus`: search results, listings and diffs made from sources that a developer's machine has anyway, so that nobody's
+//! `cargo xtask corpus`: source files, search results, listings and diffs, taken from sources that a developer's machine has anyway, so that nobody's
 //! source is copied around. They go to `target/corpus`, in the layout of the shared corpus.
 //!
 //! The sources are the unpacked crates of the lock file, the Python standard libraries that are installed, C headers, and this project's own
@@ -33,8 +33,20 @@ const LISTINGS: &[(&str, &str, &[&str])] = &[
 /// Crates whose sources are searched and listed; each must be in the lock file.
 const CRATES: &[&str] = &["regex", "tokio", "hyper", "serde_json", "rustls", "clap_builder", "rusqlite"];
 
+/// More crates, which carry C, Go and JavaScript with them.
+const CODE_CRATES: &[&str] =
+    &["zstd-sys", "ring", "tree-sitter", "tree-sitter-go", "tree-sitter-javascript", "tree-sitter-python"];
+
 /// Packages of the Python standard library whose versions are compared.
 const PACKAGES: &[&str] = &["asyncio", "email", "http", "json", "logging", "unittest", "importlib", "multiprocessing"];
+
+/// Endings of source files, each with how many are taken. Of TypeScript and C++ the machine has what the crates of grammars and the packages of
+/// the tests bring.
+const CODE: &[(&str, usize)] =
+    &[("rs", 24), ("py", 24), ("c", 12), ("h", 8), ("js", 16), ("ts", 12), ("go", 8), ("sh", 6)];
+
+/// Source files of other sizes are too short to say anything, or are generated.
+const SOURCE_BYTES: std::ops::Range<u64> = 3_000..150_000;
 
 /// Where the texts go.
 pub(crate) fn folder(root: &Path) -> PathBuf {
@@ -89,6 +101,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     for commit in log.lines().step_by(2) {
         made.keep("diffs", &format!("show-{commit}.diff"), "git", &["show", "--diff-filter=M", commit], root)?;
     }
+    let mut trees: Vec<PathBuf> =
+        CRATES.iter().chain(CODE_CRATES).filter_map(|wanted| newest(&crates, wanted)).collect();
+    trees.extend(pythons.last().cloned());
+    trees.push(root.join("target/node-project/node_modules"));
+    made.sources(&trees)?;
     made.index()?;
     eprintln!("{} texts in {}", made.sets.len(), made.folder.display());
     Ok(())
@@ -126,6 +143,23 @@ impl Made {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         fs::write(folder.join(file), text).map_err(|error| format!("{file}: {error}"))?;
         self.sets.push((set, file.to_owned(), format!("{program} {}", arguments.join(" "))));
+        Ok(())
+    }
+
+    /// Keeps source files out of these folders, a few of each language, spread evenly over all that there are.
+    fn sources(&mut self, trees: &[PathBuf]) -> Result<(), String> {
+        let mut found = Vec::new();
+        trees.iter().for_each(|tree| files_below(tree, tree.parent().unwrap_or(tree), &mut found));
+        found.sort();
+        for (ending, most) in CODE {
+            let of: Vec<&(PathBuf, PathBuf)> =
+                found.iter().filter(|(_, file)| file.extension().is_some_and(|of| of == *ending)).collect();
+            let step = of.len().div_ceil(*most).max(1);
+            for (base, file) in of.into_iter().step_by(step) {
+                let title = file.strip_prefix(base).unwrap_or(file).display().to_string().replace('/', "-");
+                self.keep("code", &title, "cat", &[&file.display().to_string()], base)?;
+            }
+        }
         Ok(())
     }
 
@@ -226,4 +260,21 @@ fn crate_name(path: &Path) -> String {
 
 fn newest(crates: &[PathBuf], wanted: &str) -> Option<PathBuf> {
     crates.iter().rev().find(|folder| crate_name(folder) == wanted).cloned()
+}
+
+/// Source files below a folder, each with what its name is cut off at. Tests that hold broken programs on purpose, and what was made for machines, are none.
+fn files_below(folder: &Path, base: &Path, found: &mut Vec<(PathBuf, PathBuf)>) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let name = name(&path);
+        let Ok(about) = fs::symlink_metadata(&path) else { continue };
+        if about.is_dir() && !["test", "tests", "site-packages", "lib2to3", "dist", "build"].contains(&name.as_str()) {
+            files_below(&path, base, found);
+        } else if about.is_file()
+            && SOURCE_BYTES.contains(&about.len())
+            && !name.contains(".min.")
+            && !name.ends_with(".d.ts")
+        {
+            found.push((base.to_owned(), path));
+        }
+    }
 }

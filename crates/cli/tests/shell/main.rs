@@ -350,7 +350,8 @@ fn many_calls_leave_no_process_behind() {
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     child.wait().unwrap();
     assert_eq!(status_of(server, "State"), None, "the server is still there");
-    let script = "sleep 20 2>/dev/null & n=0; while [ $n -lt 5000 ]; do echo \"{\\\"n\\\":$n}\"; n=$((n + 1)); done; exit 3";
+    let script =
+        "sleep 20 2>/dev/null & n=0; while [ $n -lt 5000 ]; do echo \"{\\\"n\\\":$n}\"; n=$((n + 1)); done; exit 3";
     let start = Instant::now();
     let said = home.run(&["mcp", "wrap", "--", "sh", "-c", script]);
     assert_eq!((said.status.code(), text(&said.stdout).lines().last()), (Some(3), Some("{\"n\":4999}")));

@@ -20,6 +20,7 @@ pub enum Family {
     Table,
     Html,
     Prose,
+    Code,
 }
 
 impl Family {
@@ -37,6 +38,7 @@ impl Family {
             Self::Table => "table",
             Self::Html => "html",
             Self::Prose => "prose",
+            Self::Code => "code",
         }
     }
 
@@ -56,6 +58,7 @@ impl Family {
             "table" => Self::Table,
             "html" => Self::Html,
             "qa" | "prose" => Self::Prose,
+            "code" => Self::Code,
             _ if says(&["ls-tree", "-ls-R", "-ls-al", "-ls-glob", "name-only", "-locate"]) => Self::Listing,
             _ if says(&[".log-", ".log.txt", "git-log", "git log"]) => Self::GitLog,
             _ if set.ends_with("/tests") || set.ends_with("/compiler") || set.ends_with("/terminal") => Self::Tests,

@@ -203,7 +203,8 @@ fn judge(
 }
 
 fn compressed(item: &Item, level: Level, engine: &Engine, options: &Options) -> (TextResult, Duration) {
-    let hints = if options.as_files {
+    // What a file of source code is, its name says.
+    let hints = if options.as_files || item.family == Family::Code {
         Hints { path: Some(&item.name), ..Hints::NONE }
     } else {
         Hints { command: item.command.as_deref(), exit_code: item.exit_code, ..Hints::NONE }

@@ -3,6 +3,7 @@
 //! A fact is found when it stands in the output, white space folded; or in what the output's published notation says, which the lossless
 //! level proves first: there the notation must give back the very bytes (for JSON: the value).
 
+mod code;
 mod command;
 mod diff;
 mod json;
@@ -64,6 +65,7 @@ pub(super) fn judge(item: &Item, result: &TextResult, level: Level) -> Verdict {
         Family::Listing => search::check_names(&item.text, &seen, &mut verdict),
         Family::Diff => diff::check(&item.text, &seen, &mut verdict),
         Family::Table => search::check_keys(&item.text, &seen, &mut verdict),
+        Family::Code => code::check(item, result, &mut verdict),
         Family::Html | Family::Prose => {}
     }
     verdict
@@ -120,11 +122,13 @@ mod tests {
         }
     }
 
+    const CODE: Kind = Kind::Code(headroom::Language::Rust);
+
     fn item(family: Family, text: &str) -> Item {
         Item {
             family,
             set: String::new(),
-            name: String::new(),
+            name: "name.rs".to_owned(),
             text: text.to_owned(),
             command: None,
             exit_code: None,
@@ -136,6 +140,13 @@ mod tests {
     #[test]
     fn what_is_lost_is_noticed_in_every_family() {
         for (family, kind, input, output) in [
+            (Family::Code, CODE, "fn a() {\n    1\n}\nfn b() {\n    2\n}", "fn a() {\n[-2 lines 2-3]\n[-3 lines 4-6]"),
+            (
+                Family::Code,
+                CODE,
+                "fn a() {\n    1\n}\nfn b() {\n    2\n}",
+                "fn a() {\n[-1 line 2]\nfn b() {\n[-2 lines 5-6]",
+            ),
             (Family::Tests, Kind::Command, "a.py::x PASSED\nFAILED a.py::y - boom", "FAILED"),
             (
                 Family::Command,

@@ -1,0 +1,143 @@
+//! Source code: every definition is there, and every line that is shown has the number that the marks give it.
+//!
+//! Definitions are found by the look of their lines, which is how a reader with `grep` finds them: those at the margin, and members of a type that is
+//! defined there. What is defined inside of functions is no symbol of the file.
+
+use std::sync::LazyLock;
+
+use headroom::TextResult;
+use regex::Regex;
+
+use super::Verdict;
+use crate::scoreboard::items::Item;
+
+/// How a language defines things at the margin, and members of what is there.
+struct Look {
+    endings: &'static [&'static str],
+    /// What a line at the margin looks like; its last group is the name.
+    outer: &'static str,
+    /// What a line at the margin looks like whose members are symbols as well, and what these look like, indented once.
+    holder: &'static str,
+    member: &'static str,
+}
+
+const LOOKS: &[Look] = &[
+    Look {
+        endings: &["rs"],
+        outer: r#"^(?:pub(?:\([^)]*\))? )?(?:default )?(?:const )?(?:async )?(?:unsafe )?(?:extern "[^"]*" )?(?:fn|struct|enum|trait|union|type|static|mod) +(?:r\x23)?(\w+)"#,
+        holder: r#"^(?:pub(?:\([^)]*\))? )?(?:unsafe )?(?:impl|trait)\b"#,
+        member: r#"^    (?:pub(?:\([^)]*\))? )?(?:default )?(?:const )?(?:async )?(?:unsafe )?(?:extern "[^"]*" )?(?:fn|type) +(?:r\x23)?(\w+)"#,
+    },
+    Look {
+        endings: &["py"],
+        outer: r#"^(?:async )?(?:def (\w+)\(|class (\w+)[(:])"#,
+        holder: r#"^class \w+[(:]"#,
+        member: r#"^    (?:async )?(?:def (\w+)\(|class (\w+)[(:])"#,
+    },
+    Look {
+        endings: &["js", "ts"],
+        outer: r#"^(?:export (?:default )?)?(?:declare )?(?:abstract )?(?:async )?(?:function\*? |class |interface |enum |namespace )(\w+)"#,
+        holder: r#"^(?:export (?:default )?)?(?:abstract )?class "#,
+        member: r#"^  (?:(?:public|private|protected|static|async|override|readonly) )*(\w+)(?:<[^>]*>)?\([^;]*\{$"#,
+    },
+    Look {
+        endings: &["go"],
+        outer: r#"^(?:func (?:\([^)]*\) )?(\w+)|type (\w+) )"#,
+        holder: r#"^type \w+ interface"#,
+        member: r#"^\t(\w+)\("#,
+    },
+    Look {
+        endings: &["c", "h"],
+        outer: r"^(?:typedef )?(?:struct|enum|union) (\w+)\s*\{$",
+        holder: "^$",
+        member: "^$",
+    },
+    Look { endings: &["sh"], outer: r"^(?:function )?(\w+) ?\(\)", holder: "^$", member: "^$" },
+];
+
+/// Words that look like members and are statements.
+const STATEMENTS: &[&str] = &["if", "for", "while", "switch", "catch", "return", "function", "with", "do", "else"];
+
+pub(super) fn check(item: &Item, result: &TextResult, verdict: &mut Verdict) {
+    for (number, name) in definitions(&item.name, &item.text) {
+        let shown = result.text.lines().any(|line| line == item.text.lines().nth(number).unwrap_or_default());
+        verdict.note(shown, || format!("{name}, defined in line {}", number + 1));
+    }
+    check_numbers(&item.text, result, verdict);
+}
+
+/// Lines, from 0, that define something, and what.
+fn definitions<'t>(name: &str, text: &'t str) -> Vec<(usize, &'t str)> {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let Some(look) = LOOKS.iter().find(|look| look.endings.contains(&ending)) else { return Vec::new() };
+    let [Ok(outer), Ok(holder), Ok(member)] = [look.outer, look.holder, look.member].map(Regex::new) else {
+        return Vec::new();
+    };
+    let named = |look: &Regex, line: &'t str| {
+        let groups = look.captures(line)?;
+        groups.iter().skip(1).flatten().last().map(|group| group.as_str())
+    };
+    let mut inside = false;
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let at_the_margin = line.starts_with(|first: char| first.is_alphabetic() || first == '_');
+        if at_the_margin {
+            // The conditions of a type stand between its head and its members.
+            inside = holder.is_match(line) || (inside && line.starts_with("where"));
+        }
+        let here = named(&outer, line).or_else(|| named(&member, line).filter(|_| inside));
+        found.extend(here.filter(|name| !STATEMENTS.contains(name)).map(|name| (number, name)));
+    }
+    found
+}
+
+/// A mark for missing lines says which: the lines around it must be those that follow from it.
+fn check_numbers(text: &str, result: &TextResult, verdict: &mut Verdict) {
+    static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[-(\d+) lines? (\d+)(?:-(\d+))?\]").ok());
+    let (Some(mark), true) = (MARK.as_ref(), result.text != text) else { return };
+    let lines: Vec<&str> = text.lines().collect();
+    let mut next = 0;
+    for shown in result.text.lines() {
+        if lines.get(next) == Some(&shown) {
+            next += 1;
+            continue;
+        }
+        if next >= lines.len() {
+            // What stands behind the last line names the original.
+            continue;
+        }
+        let number = |groups: &regex::Captures<'_>, at: usize| groups.get(at)?.as_str().parse::<usize>().ok();
+        let gap = mark.captures(shown).and_then(|groups| {
+            let (count, first) = (number(&groups, 1)?, number(&groups, 2)?);
+            Some((count, first, number(&groups, 3).unwrap_or(first)))
+        });
+        match gap {
+            Some((count, first, last)) if first == next + 1 && last + 1 == first + count => next = last,
+            _ => {
+                verdict.note(false, || format!("line {} should follow, and there stands {shown:?}", next + 1));
+                return;
+            }
+        }
+    }
+    verdict.note(next == lines.len(), || format!("lines from {} on are missing without a mark", next + 1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_defined_is_found_where_a_reader_finds_it() {
+        let names = |file: &str, text: &str| -> Vec<String> {
+            definitions(file, text).into_iter().map(|(_, name)| name.to_owned()).collect()
+        };
+        let rust = "pub(crate) fn a() {\n    fn inner() {}\n}\nimpl<T> B for C\nwhere\n    T: D,\n{\n    async fn b() {}\n}\nconst X: u8 = 1;\npub enum E {}\n";
+        assert_eq!(names("x.rs", rust), ["a", "b", "E"]);
+        let python = "class A(B):\n    x = 1\n    def f(self):\n        def inner(): pass\nasync def g(): pass\nif True:\n    def h(): pass\n";
+        assert_eq!(names("x.py", python), ["A", "f", "g"]);
+        let javascript =
+            "export class A {\n  async f(x) {\n    if (x) {\n    }\n  }\n}\nexport default function g() {}\n";
+        assert_eq!(names("x.ts", javascript), ["A", "f", "g"]);
+        assert_eq!(names("x.go", "func (s *S) F() {\n}\ntype I interface {\n\tG()\n}\n"), ["F", "I", "G"]);
+    }
+}
