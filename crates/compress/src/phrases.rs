@@ -484,6 +484,33 @@ mod tests {
         assert_eq!(encode(&"~A ^A `bC §A ¤A again and again\n".repeat(400), &Tokenizer::O200k, |_, _| 0), None);
     }
 
+    /// What joining a text takes: places and pairs that are looked at, over all rounds.
+    fn work(text: &str) -> usize {
+        let mut joined = Joined::lexemes(text, |_, _| 0);
+        let mut rounds = Rounds::of(&joined);
+        let mut looked_at = joined.places.len();
+        for _ in 0..ROUNDS {
+            looked_at += rounds.often.len() + joined.symbols.len();
+            if !rounds.join(&mut joined) {
+                break;
+            }
+        }
+        looked_at + 2 * joined.places.iter().filter(|place| place.symbol == GONE).count()
+    }
+
+    #[test]
+    fn a_doubled_text_takes_twice_the_work() {
+        let page = |rows: usize| -> String {
+            (0..rows)
+                .map(|at| format!("<tr class=\"row-{}\"><td>{at}</td><td>item {}</td></tr>\n", at % 7, at * at % 911))
+                .collect()
+        };
+        for (one, two) in [(page(2000), page(4000)), ("ab ".repeat(9000), "ab ".repeat(18_000))] {
+            let (one, two) = (work(&one), work(&two));
+            assert!(two * 10 <= one * 22, "{one} and {two}");
+        }
+    }
+
     #[test]
     fn names_end_with_their_only_capital() {
         let names: Vec<String> = (0..NAMES).map(name).collect();

@@ -76,7 +76,7 @@ pub fn compress_with(more: &[&dyn Compressor], segment: &Segment<'_>, goal: &Goa
 }
 
 /// Remembers the counts of texts. A compressor that weighs one form against another has counted what is weighed here again: the text
-/// itself, and the form that it chose.
+/// itself, and the form that it chose. Two texts of one length made to have one hash would get one count, and be weighed wrongly, no more.
 struct CountedOnce<'a> {
     tokens: &'a dyn CountTokens,
     /// A few texts by length and hash, with their tokens.

@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use headroom_core::CountTokens;
 
 use pieces::{Pattern, Scanner};
-use seen::{Kept, Seen, SeenLong};
+use seen::{Kept, Seen};
 use vocabulary::Vocabulary;
 
 /// How tokens are counted for one model.
@@ -117,11 +117,11 @@ impl Encoding {
 
     fn count_with(&self, seen: &mut Seen, text: &str) -> usize {
         let scanner = Scanner::new(text);
-        let mut long = SeenLong::new();
+        seen.begin();
         let (mut at, mut tokens) = (0, 0);
         while at < text.len() {
             let end = scanner.end_of_piece(self.pattern, at);
-            tokens += seen.count(&mut long, text.as_bytes(), (at, end), |piece| self.vocabulary.count_piece(piece));
+            tokens += seen.count(text.as_bytes(), (at, end), |piece| self.vocabulary.count_piece(piece));
             at = end;
         }
         tokens

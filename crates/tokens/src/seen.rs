@@ -29,7 +29,7 @@ const MASKS: [Place; SHORT + 1] = {
     masks
 };
 
-/// Places for long pieces of one text.
+/// Places for long pieces; a power of two.
 const LONG_PLACES: usize = 1 << 8;
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -37,9 +37,14 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The bytes of a short piece, its length and its tokens, as two numbers.
 type Place = (u64, u64);
 
-/// Short pieces that a thread has counted with one vocabulary. No piece has length 0, so the empty place matches none.
+/// Pieces that a thread has counted with one vocabulary.
 pub(crate) struct Seen {
+    /// Short ones. No piece has length 0, so the empty place matches none.
     places: Box<[Place; PLACES]>,
+    /// Long ones of the text that is being counted, such as rules and progress bars.
+    long: Box<[Long; LONG_PLACES]>,
+    /// How many texts were begun.
+    texts: u64,
 }
 
 /// Where a thread keeps what it has seen.
@@ -47,42 +52,31 @@ pub(crate) type Kept = LocalKey<RefCell<Seen>>;
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { places: Box::new([(0, 0); PLACES]) }
+        Self { places: Box::new([(0, 0); PLACES]), long: Box::new([Long::default(); LONG_PLACES]), texts: 0 }
     }
 }
 
-/// A long piece of a text: where it stands, and its tokens. Its length is never 0.
+/// A long piece: in which text and where it stands, and its tokens.
 #[derive(Clone, Copy, Default)]
 struct Long {
+    text: u64,
     start: usize,
     length: usize,
     tokens: usize,
 }
 
-/// Long pieces of one text, such as rules and progress bars.
-pub(crate) struct SeenLong {
-    places: [Long; LONG_PLACES],
-}
-
-impl SeenLong {
-    pub(crate) const fn new() -> Self {
-        Self { places: [Long { start: 0, length: 0, tokens: 0 }; LONG_PLACES] }
-    }
-}
-
 impl Seen {
+    /// Another text is counted from now on.
+    pub(crate) fn begin(&mut self) {
+        self.texts += 1;
+    }
+
     /// The tokens of the piece of `text` from `start` to `end`: remembered, or asked of `count` and remembered from now on.
     #[inline]
-    pub(crate) fn count(
-        &mut self,
-        long: &mut SeenLong,
-        text: &[u8],
-        (start, end): (usize, usize),
-        count: impl Fn(&[u8]) -> usize,
-    ) -> usize {
+    pub(crate) fn count(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
         let length = end - start;
         if length > SHORT {
-            return long.count(text, (start, end), count);
+            return self.count_long(text, (start, end), count);
         }
         let (low, high) = key(text, start, length);
         let place = &mut self.places[index(low, high) & (PLACES - 1)];
@@ -94,19 +88,18 @@ impl Seen {
         *place = (low, high | (tokens as u64) << TOKENS_AT);
         tokens
     }
-}
 
-impl SeenLong {
-    fn count(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
+    fn count_long(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
         let piece = &text[start..end];
         let (head, tail) = (piece.first_chunk::<8>(), piece.last_chunk::<8>());
         let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
-        let place = &mut self.places[index(word(head) ^ piece.len() as u64, word(tail)) & (LONG_PLACES - 1)];
-        if place.length == piece.len() && text[place.start..place.start + place.length] == *piece {
+        let place = &mut self.long[index(word(head) ^ piece.len() as u64, word(tail)) & (LONG_PLACES - 1)];
+        let same_size = place.text == self.texts && place.length == piece.len();
+        if same_size && text[place.start..place.start + place.length] == *piece {
             return place.tokens;
         }
         let tokens = count(piece);
-        *place = Long { start, length: piece.len(), tokens };
+        *place = Long { text: self.texts, start, length: piece.len(), tokens };
         tokens
     }
 }

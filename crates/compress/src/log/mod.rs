@@ -12,6 +12,9 @@ pub(crate) mod stamp;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 use lex::Quotes;
+use mine::Mined;
+
+use crate::lines;
 
 /// The log compressor.
 pub(crate) struct LogCompressor;
@@ -32,11 +35,20 @@ impl Compressor for LogCompressor {
             return None;
         }
         let Some(original) = goal.original() else { return encode(text).map(Compressed::exact) };
-        let Some(omitting) = omit::omit(original) else { return encode(text).map(Compressed::exact) };
+        let lines = lines::between(text.strip_suffix('\n').unwrap_or(text));
+        let mined = mine::mine(&lines, Quotes::Whole);
+        let exact = || {
+            // Without a quote it makes no difference what quotes are taken for.
+            if memchr::memchr(b'"', text.as_bytes()).is_some() {
+                return encode(text).map(Compressed::exact);
+            }
+            write(&mined, |_| false, text).filter(|encoded| reads_back(encoded, text)).map(Compressed::exact)
+        };
+        let Some(omitting) = omit::omit(original, &mined) else { return exact() };
         if omitting.text.len() * CLEARLY < text.len() {
             return Some(omitting);
         }
-        Some(match encode(text).map(Compressed::exact) {
+        Some(match exact() {
             Some(exact) => shorter(exact, omitting, goal),
             None => omitting,
         })
@@ -53,15 +65,22 @@ fn encode(text: &str) -> Option<String> {
 
 /// [`encode`], with some lines written as they are.
 pub(crate) fn encode_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
-    write_but(text, plain).filter(|encoded| exact::decode(encoded).as_deref() == Some(text))
+    write_but(text, plain).filter(|encoded| reads_back(encoded, text))
 }
 
 /// [`encode_but`], not yet read back.
 pub(crate) fn write_but(text: &str, plain: impl Fn(usize) -> bool) -> Option<String> {
-    let lines = crate::lines::between(text.strip_suffix('\n').unwrap_or(text));
-    let mined = mine::mine(&lines, Quotes::Open);
-    let encoded = exact::encode(&mined, plain, text.ends_with('\n'))?;
-    (encoded.len() < text.len()).then_some(encoded)
+    let lines = lines::between(text.strip_suffix('\n').unwrap_or(text));
+    write(&mine::mine(&lines, Quotes::Open), plain, text)
+}
+
+/// Writes the lines of a text; `None` when that is not shorter.
+fn write(mined: &Mined<'_>, plain: impl Fn(usize) -> bool, text: &str) -> Option<String> {
+    exact::encode(mined, plain, text.ends_with('\n')).filter(|encoded| encoded.len() < text.len())
+}
+
+fn reads_back(encoded: &str, text: &str) -> bool {
+    exact::decode(encoded).as_deref() == Some(text)
 }
 
 /// The form with fewer tokens; the exact one when there is little between them.

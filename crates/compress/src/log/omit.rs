@@ -19,8 +19,8 @@ use std::ops::Range;
 
 use headroom_core::{Compressed, Original};
 
-use super::lex::{self, Hashed, HashedMap, Quotes, Word};
-use super::mine::{self, Mined};
+use super::lex::{self, Hashed, HashedMap, Word};
+use super::mine::Mined;
 use super::stamp;
 use crate::lines;
 
@@ -44,21 +44,19 @@ const SILENCES: usize = 6;
 
 type Seen = HashSet<u64, BuildHasherDefault<Hashed>>;
 
-/// The log with records left out; `None` when there is nothing to leave out.
-pub(crate) fn omit(original: &Original<'_>) -> Option<Compressed> {
+/// The log with records left out; `None` when there is nothing to leave out. `mined` are its lines, with quoted sentences as values.
+pub(crate) fn omit(original: &Original<'_>, mined: &Mined<'_>) -> Option<Compressed> {
     let lines = lines::split(original.text());
     if lines.len() < 8 {
         return None;
     }
-    let bodies: Vec<&str> = lines.iter().map(|line| line.strip_suffix('\n').unwrap_or(line)).collect();
-    let mined = mine::mine(&bodies, Quotes::Whole);
-    let records = records(&bodies);
-    let kinds = Kinds::of(&mined, &records);
+    let records = records(mined.lines);
+    let kinds = Kinds::of(mined, &records);
     let mut keep = vec![false; records.len()];
     keep_ends_of_kinds(&kinds, &mut keep);
-    keep_distinct_errors(&mined, &records, &kinds, &mut keep);
-    keep_values(&mined, &records, &mut keep);
-    keep_silences(&bodies, &records, &mut keep);
+    keep_distinct_errors(mined, &records, &kinds, &mut keep);
+    keep_values(mined, &records, &mut keep);
+    keep_silences(mined.lines, &records, &mut keep);
 
     let mut keep_line = vec![false; lines.len()];
     for (record, kept) in records.iter().zip(&keep) {

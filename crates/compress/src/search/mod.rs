@@ -122,19 +122,50 @@ const COUNTED: usize = 8 * 1024;
 /// Roughly how many tokens a text has: words of a few letters, digits in threes, and every other sign by itself. Good enough to
 /// compare two encodings of one text.
 pub(crate) fn estimate(text: &str) -> usize {
-    let (mut tokens, mut letters, mut digits) = (0, 0_usize, 0_usize);
+    let (mut tokens, mut state) = (0, 0_u8);
     for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xff => letters += 1,
-            b'0'..=b'9' => digits += 1,
-            _ => {
-                tokens += letters.div_ceil(5) + digits.div_ceil(3) + usize::from(byte != b' ');
-                (letters, digits) = (0, 0);
-            }
-        }
+        let step = STEPS[usize::from(state)][usize::from(SORT[usize::from(byte)] & 3)];
+        tokens += usize::from(step >> 4);
+        state = step & 15;
     }
-    tokens + letters.div_ceil(5) + digits.div_ceil(3)
+    tokens
 }
+
+/// Letters that make a token, and digits.
+const LETTERS: u8 = 5;
+const DIGITS: u8 = 3;
+
+/// The sorts of bytes that an estimate tells apart: letters, digits, blanks, signs.
+const SORT: [u8; 256] = {
+    let mut sort = [3; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        sort[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xff => 0,
+            b'0'..=b'9' => 1,
+            b' ' => 2,
+            _ => 3,
+        };
+        byte += 1;
+    }
+    sort
+};
+
+/// Estimating as a table, because the sort of the next byte cannot be foreseen and a wrong guess costs more than the rest: for the letters and
+/// digits of the word so far that make no whole token yet, and the sort of a byte, what they are behind it, and above that whether a token
+/// begins.
+const STEPS: [[u8; 4]; 16] = {
+    let mut steps = [[0, 0, 0, 1 << 4]; 16];
+    let mut state = 0;
+    while state < LETTERS * DIGITS {
+        let (letters, digits) = (state % LETTERS, state / LETTERS);
+        let (letter, digit) = (((letters == 0) as u8) << 4, ((digits == 0) as u8) << 4);
+        steps[state as usize][0] = letter | ((letters + 1) % LETTERS + digits * LETTERS);
+        steps[state as usize][1] = digit | (letters + (digits + 1) % DIGITS * LETTERS);
+        state += 1;
+    }
+    steps
+};
 
 #[cfg(test)]
 mod tests;

@@ -86,3 +86,21 @@ fn odd_names_stay_whole() {
         assert!(encoded.contains(name), "{name} in {encoded}");
     }
 }
+
+/// The table of an estimate gives what its words say.
+#[test]
+fn an_estimate_counts_words_of_letters_digits_and_signs() {
+    for (text, tokens) in [
+        ("", 0),
+        ("five5", 2),
+        ("sixsix", 2),
+        ("a b c", 3),
+        ("1234567", 3),
+        ("a1b2c3", 2),
+        ("src/main.rs:12:", 8),
+        ("é\n", 2),
+        ("   ", 0),
+    ] {
+        assert_eq!(estimate(text), tokens, "{text:?}");
+    }
+}

@@ -31,8 +31,8 @@ pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
         return None;
     }
     let closed = text.ends_with('\n');
-    let lines: Vec<_> = text.lines().collect();
-    if lines.len() <= MIN_ROWS || lines.iter().any(|line| line.is_empty()) {
+    let lines: Vec<Line<'_>> = text.lines().map(Line::of).collect();
+    if lines.len() <= MIN_ROWS || lines.iter().any(|line| line.text.is_empty()) {
         return None;
     }
     let columns = columns(&lines)?;
@@ -43,7 +43,7 @@ pub(super) fn parse(text: &str) -> Option<Grid<'_>> {
         let cells = columns
             .iter()
             .enumerate()
-            .map(|(place, column)| Cow::Borrowed(cell(line, *column, place == last)))
+            .map(|(place, column)| Cow::Borrowed(line.cell(*column, place == last)))
             .collect();
         match header {
             None => header = Some(cells),
@@ -59,7 +59,7 @@ const TAIL_SHARE: usize = 4;
 
 /// The rows up to the first blank line, and the rest with it.
 pub(super) fn split_tail(text: &str) -> (&str, &str) {
-    text.find("\n\n").map_or((text, ""), |at| text.split_at(at + 1))
+    memchr::memmem::find(text.as_bytes(), b"\n\n").map_or((text, ""), |at| text.split_at(at + 1))
 }
 
 /// A word of a header: `NAME`, `%CPU`, `PORT(S)`, `Mounted`, but not a number or a path.
@@ -69,15 +69,17 @@ fn is_title(word: &str) -> bool {
 }
 
 /// The columns between the places where every line is blank.
-fn columns(lines: &[&str]) -> Option<Vec<Column>> {
-    let width = lines.iter().map(|line| line.chars().count()).max()?;
+fn columns(lines: &[Line<'_>]) -> Option<Vec<Column>> {
+    let width = lines.iter().map(|line| line.length()).max()?;
     let mut filled = vec![0_usize; width];
     for line in lines {
-        for (place, c) in line.chars().enumerate() {
-            filled[place] += usize::from(c != ' ');
+        if line.is_ascii {
+            filled.iter_mut().zip(line.text.bytes()).for_each(|(filled, byte)| *filled += usize::from(byte != b' '));
+        } else {
+            filled.iter_mut().zip(line.text.chars()).for_each(|(filled, c)| *filled += usize::from(c != ' '));
         }
     }
-    let header: Vec<char> = lines[0].chars().collect();
+    let header: Vec<char> = lines[0].text.chars().collect();
     let titled = |from: usize, to: usize| {
         header.get(from..to.min(header.len())).is_some_and(|part| part.iter().any(|c| *c != ' '))
     };
@@ -103,7 +105,7 @@ fn columns(lines: &[&str]) -> Option<Vec<Column>> {
     // Cells reach from one column's start to the next one's; a right-aligned column ends where its cells end.
     let last = columns.len() - 1;
     for column in &mut columns[..last] {
-        let slices = || lines.iter().map(|line| slice(line, column.start, column.end));
+        let slices = || lines.iter().map(|line| line.slice(column.start, column.end));
         let ragged_left = slices().any(|cell| cell.starts_with(' '));
         let even_right = slices().all(|cell| cell.chars().count() == column.end - column.start && !cell.ends_with(' '));
         column.right = ragged_left && even_right;
@@ -111,21 +113,50 @@ fn columns(lines: &[&str]) -> Option<Vec<Column>> {
     Some(columns)
 }
 
-/// The characters `from..to` of a line, as far as it goes.
-fn slice(line: &str, from: usize, to: usize) -> &str {
-    let offset = |place: usize| line.char_indices().nth(place).map_or(line.len(), |(offset, _)| offset);
-    if line.is_ascii() {
-        return &line[from.min(line.len())..to.min(line.len())];
-    }
-    &line[offset(from)..offset(to)]
+/// A line, and whether its characters are its bytes, which is asked for every cell.
+#[derive(Clone, Copy)]
+struct Line<'t> {
+    text: &'t str,
+    is_ascii: bool,
 }
 
-fn cell(line: &str, column: Column, last: bool) -> &str {
-    if last {
-        return slice(line, column.start, usize::MAX);
+impl<'t> Line<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { text, is_ascii: text.is_ascii() }
     }
-    let cell = slice(line, column.start, column.end);
-    if column.right { cell.trim_start_matches(' ') } else { cell.trim_end_matches(' ') }
+
+    /// How many characters it has.
+    fn length(&self) -> usize {
+        if self.is_ascii { self.text.len() } else { self.text.chars().count() }
+    }
+
+    /// The characters `from..to`, as far as it goes.
+    fn slice(&self, from: usize, to: usize) -> &'t str {
+        let line = self.text;
+        if self.is_ascii {
+            return &line[from.min(line.len())..to.min(line.len())];
+        }
+        let offset = |place: usize| line.char_indices().nth(place).map_or(line.len(), |(offset, _)| offset);
+        &line[offset(from)..offset(to)]
+    }
+
+    fn cell(&self, column: Column, last: bool) -> &'t str {
+        if last {
+            return self.slice(column.start, usize::MAX);
+        }
+        let cell = self.slice(column.start, column.end);
+        if column.right { cell.trim_start_matches(' ') } else { cell.trim_end_matches(' ') }
+    }
+}
+
+/// Appends so many blanks.
+fn push_blanks(text: &mut String, mut count: usize) {
+    const BLANKS: &str = "                                ";
+    while count > 0 {
+        let some = count.min(BLANKS.len());
+        text.push_str(&BLANKS[..some]);
+        count -= some;
+    }
 }
 
 pub(super) fn render(grid: &Grid<'_>, columns: &[Column], closed: bool) -> String {
@@ -137,7 +168,7 @@ pub(super) fn render(grid: &Grid<'_>, columns: &[Column], closed: bool) -> Strin
             let start = if column.right { column.end.saturating_sub(length) } else { column.start };
             // The last cell of a short line may be empty, and then nothing is padded.
             if place + 1 < columns.len() || !cell.is_empty() {
-                text.extend(std::iter::repeat_n(' ', start.saturating_sub(at)));
+                push_blanks(&mut text, start.saturating_sub(at));
                 at = at.max(start);
             }
             text.push_str(cell);

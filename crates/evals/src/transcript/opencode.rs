@@ -62,8 +62,8 @@ fn escaped(char: char) -> Vec<char> {
 
 /// Whether a conversation is better told as Chat Completions: whenever its provider is not Anthropic, whose prices and cache are others.
 fn openai(messages: &[(String, String)]) -> bool {
-    let answers = messages.iter().filter_map(|(_, data)| serde_json::from_str::<Value>(data).ok());
-    let last = answers.filter(|message| message["role"] == "assistant").last();
+    let mut answers = messages.iter().filter_map(|(_, data)| serde_json::from_str::<Value>(data).ok());
+    let last = answers.rfind(|message| message["role"] == "assistant");
     last.is_some_and(|last| {
         !string(&last["modelID"]).contains("claude") && !string(&last["providerID"]).contains("anthropic")
     })
