@@ -389,7 +389,7 @@ fn a_failed_continuation_is_told_in_the_providers_way() {
     assert_eq!(events(told)[0]["error"]["code"], 429);
 }
 
-/// T034: whatever is not ours passes byte for byte, wherever it is split, and so does what is no array.
+/// T035: whatever is not ours passes byte for byte, wherever it is split, and so does what is no array.
 #[test]
 fn recorded_streams_pass_as_arrays_too() {
     let folder = corpus::repository().join("corpus/streams/gemini");
