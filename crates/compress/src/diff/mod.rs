@@ -21,7 +21,7 @@ use crate::lines;
 const SMALL: usize = 150;
 
 /// Joining the changed lines of a small diff must save this many percent beside the form that has them as they are.
-const WORTH_JOINING: usize = 10;
+const WORTH_JOINING: usize = 6;
 
 /// Where leaving out context brings a diff to this many percent of its bytes, its exact encoding, which has that context, is not looked at.
 const CLEARLY: usize = 80;

@@ -12,7 +12,7 @@
 //! in the file. The blocks end where they say, not after a count, so that a reader need not count lines.
 
 /// Fewer lines are not worth the two that enclose them.
-const LINES: usize = 6;
+const LINES: usize = 5;
 
 /// What stands for the lines of one sign: the sign, and the lines before and behind them.
 struct Enclosure {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn short_runs_names_and_odd_lines_stay() {
-        assert_eq!(lift("+1\n+2\n+3\n+4\n+5\n-6"), None);
+        assert_eq!(lift("+1\n+2\n+3\n+4\n-5\n-6"), None);
         assert_eq!(lift("-1\n-2\n-3\n--- a/x\n+++ b/x\n+4\n+5"), None);
         assert_eq!(lift(&format!("{{+++\n{}", "+1\n".repeat(9))), None);
         let odd = "+1\n".repeat(4) + "++++}\n" + &"+1\n".repeat(7);
