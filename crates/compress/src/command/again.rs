@@ -20,6 +20,11 @@ const BYTES: usize = 200;
 
 /// Writes a mark for every block that stands further up; `None` when there is none, or a line could be taken for a mark.
 pub(crate) fn encode(text: &str) -> Option<String> {
+    encode_where(text, |_| true)
+}
+
+/// [`encode`], with marks only for lines (by number, from 0) for which `free` holds; all others are written.
+pub(crate) fn encode_where(text: &str, free: impl Fn(usize) -> bool) -> Option<String> {
     let lines = crate::lines::between(text);
     if !has_block(&lines) {
         return None;
@@ -37,7 +42,7 @@ pub(crate) fn encode(text: &str) -> Option<String> {
         encoded.push('\n');
         let from = *first.entry(line).or_insert(at);
         at += 1;
-        let run = block(&lines, from + 1, at);
+        let run = block(&lines, from + 1, at, &free);
         if run > 0 {
             encoded.push_str(&format!("[={run} again]\n"));
             at += run;
@@ -92,11 +97,12 @@ pub(crate) fn is_mark(line: &str) -> bool {
 }
 
 /// How many lines from `at` on are those from `from` on, if that is worth a mark.
-fn block(lines: &[&str], from: usize, at: usize) -> usize {
+fn block(lines: &[&str], from: usize, at: usize, free: &impl Fn(usize) -> bool) -> usize {
     if from >= at {
         return 0;
     }
-    let run = lines[from..at].iter().zip(&lines[at..]).take_while(|(a, b)| a == b).count();
+    let same = lines[from..at].iter().zip(&lines[at..]).enumerate();
+    let run = same.take_while(|(offset, (a, b))| a == b && free(at + offset)).count();
     let bytes: usize = lines[at..at + run].iter().map(|line| line.len() + 1).sum();
     if run >= LINES && bytes >= BYTES { run } else { 0 }
 }

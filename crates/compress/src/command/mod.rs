@@ -5,7 +5,7 @@
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
-mod again;
+pub(crate) mod again;
 mod blame;
 mod family;
 mod filter;

@@ -7,12 +7,20 @@
 //! ```
 //!
 //! Every file name and every line number stays. The counts of a hunk follow from its lines, the names from the first line. Lines that were
-//! changed in one place are joined ([`super::edits`]).
+//! changed in one place are joined ([`super::edits`]), the sign of many lines in a row is said once ([`super::signs`]), and of long
+//! runs what stands further up is not written again ([`crate::command::again`]).
 
-use super::edits;
+use std::borrow::Cow;
+
+use super::{edits, signs};
+use crate::command::again;
 use crate::detect::diff::is_hunk_header;
 
-const INTRODUCTION: &str = "[diff; \"diff x\" = \"diff --git a/x b/x\" with index, \"---\", \"+++\"; \"@@ -1 +2 @@\" without its counts, \" = same part as above; \"~a[-b-]{+c+}d\" = \"-abd\", \"+acd\"]\n";
+const INTRODUCTION: &str = "[diff; \"diff x\" = \"diff --git a/x b/x\" with index, \"---\", \"+++\"; \"@@ -1 +2 @@\" without its counts, \" = same part as above; \"~a[-b-]{+c+}d\" = \"-abd\", \"+acd\"";
+
+/// Goes on in the introduction where runs of lines are enclosed.
+const ENCLOSED: &str = "; {+++ to +++} and {--- to ---} hold added and removed lines";
+const END: &str = "]\n";
 
 /// How changed lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +38,33 @@ const SAME: &str = "\"";
 ///
 /// With `Changes::Joined` a line and what it became may share a row, which `Changes::Verbatim` does not do.
 pub(crate) fn encode(text: &str, changes: Changes) -> Option<String> {
+    if text.split('\n').any(edits::is_pair) {
+        return None;
+    }
     let headers = encode_headers(text)?;
-    let joined = if changes == Changes::Joined { edits::join(&headers) } else { None };
-    let encoded = INTRODUCTION.to_owned() + joined.as_ref().unwrap_or(&headers);
+    let joined = if changes == Changes::Joined { edits::join(&headers).unwrap_or(headers) } else { headers };
+    let enclosed = signs::lift(&joined);
+    let encoded = match enclosed {
+        Some(enclosed) => {
+            let encoded = [INTRODUCTION, ENCLOSED, END, &enclosed].concat();
+            // Hunks that are read in their place stay whole; a long block that was moved, or added twice, is written once.
+            let inside = signs::inside(&encoded);
+            let again = again::encode_where(&encoded, |line| inside[line]).filter(|again| again.len() < encoded.len());
+            again.unwrap_or(encoded)
+        }
+        None => [INTRODUCTION, END, &joined].concat(),
+    };
     (encoded.len() < text.len()).then_some(encoded)
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
 pub(crate) fn decode(encoded: &str) -> Option<String> {
-    decode_headers(&edits::part(encoded.strip_prefix(INTRODUCTION)?)?)
+    let again = if again::is_encoded(encoded) { Some(again::decode(encoded)?) } else { None };
+    let rest = again.as_deref().unwrap_or(encoded).strip_prefix(INTRODUCTION)?;
+    match rest.strip_prefix(ENCLOSED) {
+        Some(enclosed) => decode_headers(&edits::part(&signs::lower(enclosed.strip_prefix(END)?)?)?),
+        None => decode_headers(&edits::part(rest.strip_prefix(END)?)?),
+    }
 }
 
 fn encode_headers(text: &str) -> Option<String> {
@@ -68,11 +94,15 @@ fn encode_headers(text: &str) -> Option<String> {
             names = None;
             at += 2;
             continue;
-        } else if is_hunk_header(line) {
+        } else if starts_hunk(line) {
             if names.is_some() {
                 return None;
             }
-            let short = without_counts(line, &lines[at + 1..])?;
+            let short = if joined_header(line).is_some() {
+                Cow::Borrowed(line)
+            } else {
+                Cow::Owned(without_counts(line, &lines[at + 1..])?)
+            };
             let new = heading_of(line);
             if new == SAME {
                 return None;
@@ -105,11 +135,12 @@ fn decode_headers(encoded: &str) -> Option<String> {
             if let Some(versions) = versions {
                 text.push_str(&format!("\nindex {versions} 100644"));
             }
-        } else if is_hunk_header(line) {
+        } else if starts_hunk(line) {
             if let Some(known) = names.take() {
                 text.push_str(&format!("{}\n{}\n", known.old_line(), known.new_line()));
             }
-            let full = with_counts(line, &lines[at + 1..])?;
+            let full =
+                if joined_header(line).is_some() { (*line).to_owned() } else { with_counts(line, &lines[at + 1..])? };
             if heading_of(line) == SAME {
                 text.push_str(full.strip_suffix(SAME)?);
                 text.push_str(heading);
@@ -155,7 +186,7 @@ impl<'t> Names<'t> {
 
     /// Whether these lines start with the names, right before a hunk. Where the hunks were left out, the names stand for themselves.
     fn are_named_by(&self, lines: &[&str]) -> bool {
-        matches!(lines, [old, new, hunk, ..] if is_old_name(old, self) && is_new_name(new, self) && is_hunk_header(hunk))
+        matches!(lines, [old, new, hunk, ..] if is_old_name(old, self) && is_new_name(new, self) && starts_hunk(hunk))
     }
 
     fn new_line(&self) -> String {
@@ -218,8 +249,20 @@ fn count(lines: &[&str]) -> (usize, usize) {
     (old, new)
 }
 
+/// Whether a line is a hunk's header, or the mark of a gap with one.
+fn starts_hunk(line: &str) -> bool {
+    is_hunk_header(line) || joined_header(line).is_some()
+}
+
+/// The header behind the mark of the gap that it was taken into, by [`super::fold::join_gaps`]: `[-7 lines 2-8] @@ -3 +4 @@ fn x`.
+fn joined_header(line: &str) -> Option<&str> {
+    let (_, header) = line.strip_prefix("[-")?.split_once("] ")?;
+    is_hunk_header(header).then_some(header)
+}
+
 /// What follows the second `@@ ` of a hunk header: usually the function that the hunk is in.
-fn heading_of(header: &str) -> &str {
+fn heading_of(line: &str) -> &str {
+    let header = joined_header(line).unwrap_or(line);
     header.get(2..).and_then(|rest| rest.split_once(" @@ ")).map_or("", |(_, heading)| heading)
 }
 

@@ -34,15 +34,27 @@ fn anchor(lines: &[&str], inside: &[bool], keep: &mut [bool]) {
 /// mark instead: both starts and the heading, without the counts, which are of lines that are gone.
 pub(crate) fn join_gaps(lines: &[&str], keep: &mut [bool]) -> Vec<String> {
     let mut said = vec![String::new(); lines.len()];
+    join(lines, keep, &mut said, false);
+    said
+}
+
+/// Does for the first hunk of every file what [`join_gaps`] does for the others: where the names above it are written once, as
+/// [`super::exact`] does, nothing is lost when the header stands in the gap.
+pub(super) fn join_first(lines: &[&str], keep: &mut [bool], said: &mut [String]) {
+    join(lines, keep, said, true);
+}
+
+fn join(lines: &[&str], keep: &mut [bool], said: &mut [String], first: bool) {
     for at in 1..lines.len().saturating_sub(1) {
-        let first = lines[at - 1].starts_with("+++ ");
-        let beside_gap = keep[at] && !first && (!keep[at - 1] || !keep[at + 1]) && is_hunk_header(lines[at]);
+        let beside_gap = keep[at]
+            && lines[at - 1].starts_with("+++ ") == first
+            && (!keep[at - 1] || !keep[at + 1])
+            && is_hunk_header(lines[at]);
         if let Some(short) = super::exact::starts_and_heading(lines[at]).filter(|_| beside_gap) {
             said[at] = short;
             keep[at] = false;
         }
     }
-    said
 }
 
 /// Leaves out the hunks of generated files; their headers stay.

@@ -3,11 +3,12 @@
 //! Exact ([`exact`]): names and counts that say again what other lines say go; the decoder gives the bytes back, so a patch still
 //! applies. Standard ([`fold`]): every changed line stays; context away from changes and lock files are left out. The result is no
 //! patch any more, which its gap marks say. The header of a hunk whose neighbours are left out stands behind their mark:
-//! `[-7 lines 105-111] @@ -93 +95 @@ fn x`.
+//! `[-7 lines 105-111] @@ -93 +95 @@ fn x`. Runs of changed lines are enclosed as in the exact form.
 
 mod edits;
 mod exact;
 pub(crate) mod fold;
+mod signs;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
 
@@ -18,6 +19,9 @@ use crate::lines;
 
 /// Shorter diffs are read line by line, often to be applied: they stay as they are.
 const SMALL: usize = 150;
+
+/// Where leaving out context brings a diff to this many percent of its bytes, its exact encoding, which has that context, is not looked at.
+const CLEARLY: usize = 80;
 
 /// The compressor of diffs.
 pub(crate) struct DiffCompressor;
@@ -52,12 +56,16 @@ impl Compressor for DiffCompressor {
         if keep.iter().all(|kept| *kept) {
             return exact();
         }
-        let said = fold::join_gaps(&bodies, &mut keep);
+        let mut said = fold::join_gaps(&bodies, &mut keep);
+        fold::join_first(&bodies, &mut keep, &mut said);
         let (body, omissions) = lines::omit_named(original, &keep, |line| lines[line], |line| said[line].as_str());
         let body = encode(&body, Changes::Verbatim).unwrap_or(body);
         let omitting = Compressed::omitting(body, original, omissions);
-        let tokens = |compressed: &Compressed| goal.tokens.count(&compressed.text);
-        Some(exact().filter(|exact| tokens(exact) <= tokens(&omitting)).unwrap_or(omitting))
+        if omitting.text.len() * 100 <= text.len() * CLEARLY {
+            return Some(omitting);
+        }
+        let tokens = |text: &String| goal.tokens.count(text);
+        Some(exact().filter(|exact| tokens(&exact.text) <= tokens(&omitting.text)).unwrap_or(omitting))
     }
 }
 
