@@ -14,6 +14,16 @@ const ROUNDS: usize = 1000;
 /// Seeds are cut to this, so that many rounds fit.
 const SEED_BYTES: usize = 3000;
 
+/// What decides whose memory is meant, where agents and git write it.
+const SCOPES: [&str; 6] = [
+    "[core]\n\tbare = false\n[remote \"origin\"]\n\turl = https://user@example.com:443/acme/tool.git\n\tfetch = +refs/heads/*\n",
+    "[remote \"fork\"]\n\turl = git@example.com:other/tool.git\n[remote \"up\"]\n\turl = ../../acme/tool\n",
+    "[url \"https://example.com/acme\"]\n\tinsteadOf = x\n[remote \"origin\"]\n\turl = x/tool\n",
+    "Working directory: /etc\nPrimary working directory: /root\nCurrent Working Directory: /home/b\n",
+    "<environment_context>\n  <cwd>/home/b</cwd>\n</environment_context>",
+    "This is the Gemini CLI.\nI'm currently working in the directory: /home/b\n\"}],\"system\":\"Working directory: /b\"",
+];
+
 #[test]
 fn what_holds_for_every_input_holds_for_mutated_cases() {
     let mut seeds = Vec::new();
@@ -21,6 +31,7 @@ fn what_holds_for_every_input_holds_for_mutated_cases() {
         read(&corpus::repository().join(folder), &mut seeds);
     }
     assert!(seeds.len() > 50, "only {} seeds", seeds.len());
+    seeds.extend(SCOPES.iter().map(|seed| seed.as_bytes().to_vec()));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for _ in 0..ROUNDS {
         let bytes = random.mutated(&seeds);
@@ -30,6 +41,8 @@ fn what_holds_for_every_input_holds_for_mutated_cases() {
         properties::handle(&text);
         properties::wire(&bytes);
         properties::sse(&bytes);
+        properties::turn(&bytes);
+        properties::scope(&text);
     }
 }
 
