@@ -20,6 +20,10 @@ use args::{Cli, Command, ConfigAction, Errors, McpAction, McpArgs};
 use error::CliError;
 use settings::{Said, Settings, SettingsError};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
