@@ -63,7 +63,7 @@ pub(crate) const fn place(hash: u64, pilot: u16, places: usize) -> usize {
 /// A number below `below` by the upper half of `hash`.
 #[inline]
 const fn scale(hash: u64, below: usize) -> usize {
-    ((hash >> 32) * below as u64 >> 32) as usize
+    (((hash >> 32) * below as u64) >> 32) as usize
 }
 
 /// The first and the last bytes of a text as two numbers, which overlap when it is short. For texts of the same length, of at most
