@@ -1,15 +1,17 @@
 //! Turns the published vocabularies into tables that need no loading: what is not looked at is never read from disk.
 //!
-//! Layout of a table (all numbers little-endian u32): number of short slots, of long slots (both powers of two), of long tokens n,
-//! longest token in bytes; the pairs; the short slots; the long slots; n ranks; n + 1 offsets into the token bytes; the bytes of the long
-//! tokens.
+//! Layout of a table (all numbers little-endian): the longest token in bytes; the number of blocks of pairs; the pairs; for each length from 3 bytes on, up to the
+//! longest, four numbers of 32 bits about its group: where its pilots stand, how many buckets it has, where its entries stand, how
+//! many places it has; the groups; eight bytes of nothing, so that the last entry can be read in loads of fixed width.
 //!
-//! The pairs are the tokens of two bytes once more, because merging asks for them most: for each number that two bytes make
-//! (little-endian) the rank + 1, or 0.
+//! The pairs are the tokens of two bytes, apart because merging asks for them most. The number that two bytes make (big-endian) says by its
+//! upper ten bits in which block the pair stands, by its lower six where in there: the rank + 1 in three bytes, or 0. First the 1024
+//! numbers of blocks, in two bytes each, then the blocks. Most are the same empty one, so that the rest fits into a fast cache.
 //!
-//! A short token has at most 8 bytes. Its slot is three numbers: the token as one 64-bit number (`key` in `src/hash.rs`), and its
-//! rank + 1 times 16 plus its length; all 0 when empty. A long slot is 0 or the token's place among the long ones, + 1. Both are open
-//! addressing by the hash in `src/hash.rs`.
+//! A group holds the tokens of one length in a perfect hash (`src/hash.rs`). They fall into buckets of about four, and for each bucket a pilot
+//! of two bytes was found with which all of its tokens come to places of their own, though hardly more places than tokens are left. An
+//! entry is the token and its rank + 1 in three bytes, 0 at the places that stay empty. So a token is found, or found missing, with two
+//! reads; open addressing took twice the room.
 
 use std::io::Read;
 use std::path::Path;
@@ -58,56 +60,91 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 fn table(tokens: &[Vec<u8>]) -> Vec<u8> {
-    let ranked = || tokens.iter().zip(0_u32..);
-    let short: Vec<_> = ranked().filter(|(token, _)| token.len() <= hash::SHORT).collect();
-    let long: Vec<_> = ranked().filter(|(token, _)| token.len() > hash::SHORT).collect();
-
-    let short_slots = slots(short.iter().map(|(token, _)| hash::hash_key(hash::key(token), token.len())), short.len());
-    let long_slots = slots(long.iter().map(|(token, _)| hash::hash(token)), long.len());
     let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
-
-    let mut numbers = vec![number(short_slots.len()), number(long_slots.len()), number(long.len()), number(longest)];
-    let mut pairs = vec![0; 1 << 16];
-    for (token, rank) in ranked() {
+    let mut pairs = vec![[[0; 3]; 64]; 1024];
+    let mut by_length = vec![Vec::new(); longest + 1];
+    for (token, rank) in tokens.iter().zip(0_u32..) {
         if let [first, second] = token[..] {
-            pairs[usize::from(u16::from_le_bytes([first, second]))] = rank + 1;
+            let pair = usize::from(u16::from_be_bytes([first, second]));
+            pairs[pair / 64][pair % 64] = small(rank + 1);
+        }
+        by_length[token.len()].push((token.as_slice(), rank));
+    }
+
+    let mut blocks = vec![[[0; 3]; 64]];
+    let mut chosen = Vec::new();
+    for pairs in pairs {
+        let known = blocks.iter().position(|block| *block == pairs).unwrap_or(blocks.len());
+        if known == blocks.len() {
+            blocks.push(pairs);
+        }
+        chosen.push(u16::try_from(known).expect("at most 1024 and the empty one"));
+    }
+
+    let mut out = [number(longest), number(blocks.len())].map(u32::to_le_bytes).as_flattened().to_vec();
+    out.extend(chosen.into_iter().flat_map(u16::to_le_bytes));
+    out.extend(blocks.as_flattened().as_flattened());
+    let mut heads = out.len();
+    out.resize(heads + 16 * (longest + 1 - hash::FIRST_LENGTH), 0);
+    for (length, tokens) in by_length.iter().enumerate().skip(hash::FIRST_LENGTH) {
+        let (pilots, places) = perfect(tokens);
+        let numbers = [out.len(), pilots.len(), out.len() + 2 * pilots.len(), places.len()];
+        out[heads..heads + 16].copy_from_slice(numbers.map(|n| number(n).to_le_bytes()).as_flattened());
+        heads += 16;
+        out.extend(pilots.into_iter().flat_map(u16::to_le_bytes));
+        for place in places {
+            let (token, rank) = place.map_or((vec![0; length], 0), |(token, rank)| (token.to_vec(), rank + 1));
+            out.extend(token);
+            out.extend(small(rank));
         }
     }
-    numbers.extend(pairs);
-    for slot in short_slots {
-        numbers.extend(slot.map_or([0; 3], |at| {
-            let (token, rank) = short[at];
-            let key = hash::key(token);
-            [key as u32, (key >> 32) as u32, (rank + 1) << 4 | number(token.len())]
-        }));
-    }
-    numbers.extend(long_slots.into_iter().map(|slot| slot.map_or(0, |at| number(at) + 1)));
-    numbers.extend(long.iter().map(|(_, rank)| *rank));
-    let mut offset = 0;
-    numbers.push(0);
-    for (token, _) in &long {
-        offset += number(token.len());
-        numbers.push(offset);
-    }
-    let mut out: Vec<u8> = numbers.into_iter().flat_map(u32::to_le_bytes).collect();
-    long.iter().for_each(|(token, _)| out.extend(*token));
+    out.extend([0; 8]);
     out
 }
 
-/// Open addressing: which entry each slot holds.
-fn slots(hashes: impl Iterator<Item = u32>, entries: usize) -> Vec<Option<usize>> {
-    let mut slots = vec![None; (entries * 3 / 2).next_power_of_two()];
-    let mask = slots.len() - 1;
-    for (entry, hash) in hashes.enumerate() {
-        let mut at = hash as usize & mask;
-        while slots[at].is_some() {
-            at = (at + 1) & mask;
-        }
-        slots[at] = Some(entry);
+/// A token and its rank.
+type Ranked<'a> = (&'a [u8], u32);
+
+/// The pilots of the buckets, and which token each place holds. Buckets with many tokens choose first, while there is room.
+fn perfect<'a>(tokens: &[Ranked<'a>]) -> (Vec<u16>, Vec<Option<Ranked<'a>>>) {
+    let mut places = vec![None; tokens.len() + tokens.len() / 32 + 1];
+    let mut buckets = vec![Vec::new(); tokens.len() / 4 + 1];
+    for &(token, rank) in tokens {
+        let hash = hash::hash(token);
+        let bucket = hash::bucket(hash, buckets.len());
+        buckets[bucket].push((hash, (token, rank)));
     }
-    slots
+    let mut order: Vec<_> = (0..buckets.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(buckets[*at].len()));
+
+    let mut pilots = vec![0; buckets.len()];
+    for at in order {
+        let taken = |pilot| {
+            let mut wanted: Vec<_> = Vec::new();
+            for (hash, _) in &buckets[at] {
+                let place = hash::place(*hash, pilot, places.len());
+                if places[place].is_some() || wanted.contains(&place) {
+                    return None;
+                }
+                wanted.push(place);
+            }
+            Some((pilot, wanted))
+        };
+        let (pilot, wanted) = (0..=u16::MAX).find_map(taken).expect("one of so many pilots fits");
+        pilots[at] = pilot;
+        for ((_, token), place) in buckets[at].iter().zip(wanted) {
+            places[place] = Some(*token);
+        }
+    }
+    (pilots, places)
 }
 
 fn number(n: usize) -> u32 {
-    u32::try_from(n).expect("tables are small")
+    u32::try_from(n).expect("tables are smaller than 4 GB")
+}
+
+/// A number in three bytes.
+fn small(n: u32) -> [u8; 3] {
+    let [bytes @ .., 0] = n.to_le_bytes() else { panic!("vocabularies are smaller than 2^24") };
+    bytes
 }

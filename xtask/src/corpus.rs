@@ -42,8 +42,10 @@ const PACKAGES: &[&str] = &["asyncio", "email", "http", "json", "logging", "unit
 
 /// Endings of source files, each with how many are taken. Of TypeScript and C++ the machine has what the crates of grammars and the packages of
 /// the tests bring.
-const CODE: &[(&str, usize)] =
-    &[("rs", 24), ("py", 24), ("c", 12), ("h", 8), ("js", 16), ("ts", 12), ("go", 8), ("sh", 6)];
+const CODE: &[(&str, usize)] = &[("rs", 24), ("py", 24), ("c", 12), ("h", 8), ("js", 16), ("ts", 12), ("go", 8)];
+
+/// Scripts are few in any one place, so they are taken from every unpacked crate and from what git's package brings.
+const SCRIPTS: &[(&str, usize)] = &[("sh", 8)];
 
 /// Source files of other sizes are too short to say anything, or are generated.
 const SOURCE_BYTES: std::ops::Range<u64> = 3_000..150_000;
@@ -105,7 +107,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         CRATES.iter().chain(CODE_CRATES).filter_map(|wanted| newest(&crates, wanted)).collect();
     trees.extend(pythons.last().cloned());
     trees.push(root.join("target/node-project/node_modules"));
-    made.sources(&trees)?;
+    made.sources(&trees, CODE)?;
+    let mut trees = crates;
+    trees.push(PathBuf::from("/usr/share/doc/git/contrib"));
+    made.sources(&trees, SCRIPTS)?;
     made.index()?;
     eprintln!("{} texts in {}", made.sets.len(), made.folder.display());
     Ok(())
@@ -147,11 +152,11 @@ impl Made {
     }
 
     /// Keeps source files out of these folders, a few of each language, spread evenly over all that there are.
-    fn sources(&mut self, trees: &[PathBuf]) -> Result<(), String> {
+    fn sources(&mut self, trees: &[PathBuf], endings: &[(&str, usize)]) -> Result<(), String> {
         let mut found = Vec::new();
         trees.iter().for_each(|tree| files_below(tree, tree.parent().unwrap_or(tree), &mut found));
         found.sort();
-        for (ending, most) in CODE {
+        for (ending, most) in endings {
             let of: Vec<&(PathBuf, PathBuf)> =
                 found.iter().filter(|(_, file)| file.extension().is_some_and(|of| of == *ending)).collect();
             let step = of.len().div_ceil(*most).max(1);

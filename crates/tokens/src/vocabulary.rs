@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::hash::{SHORT, hash, hash_key, key};
+use crate::hash::{FIRST_LENGTH, SHORT, bucket, hash, hash_key, key, place};
 
 /// Pieces up to this many bytes are merged by scanning, which is faster than a heap for the lengths that words have.
 const SCAN_BYTES: usize = 48;
@@ -17,19 +17,10 @@ const CUT_BYTES: usize = 4 << 10;
 /// A vocabulary table; see the build script for its layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vocabulary {
-    pairs: &'static [[u8; 4]; 1 << 16],
-    short: &'static [[u8; 12]],
-    long: Long,
-}
-
-/// The tokens of more than [`SHORT`] bytes.
-#[derive(Clone, Copy, Debug)]
-struct Long {
-    slots: &'static [[u8; 4]],
-    ranks: &'static [[u8; 4]],
-    offsets: &'static [[u8; 4]],
-    bytes: &'static [u8],
-    longest: usize,
+    table: &'static [u8],
+    blocks: &'static [[u8; 2]; 1024],
+    pairs: &'static [[[u8; 3]; 64]],
+    groups: &'static [[[u8; 4]; 4]],
 }
 
 /// The vocabulary of OpenAI models since GPT-4o.
@@ -43,48 +34,46 @@ pub(crate) static CL100K: Vocabulary =
 impl Vocabulary {
     /// Splits a table into its parts, at compile time: a table of another layout does not compile.
     const fn from_table(table: &'static [u8]) -> Self {
-        let (head, rest) = table.split_at(16);
-        let (numbers, _) = head.as_chunks::<4>();
-        let (short, long, tokens, longest) =
-            (number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3]));
-        let (pairs, rest) = rest.split_at(4 << 16);
-        let Some((pairs, _)) = pairs.as_chunks::<4>().0.split_first_chunk() else { panic!("a number for each pair") };
-        let (slots, rest) = rest.split_at(12 * short);
-        let (short, _) = slots.as_chunks::<12>();
-        let (slots, rest) = rest.split_at(4 * long);
-        let (ranks, rest) = rest.split_at(4 * tokens);
-        let (offsets, bytes) = rest.split_at(4 * (tokens + 1));
-        let ((slots, _), (ranks, _), (offsets, _)) =
-            (slots.as_chunks::<4>(), ranks.as_chunks::<4>(), offsets.as_chunks::<4>());
-        Self { pairs, short, long: Long { slots, ranks, offsets, bytes, longest } }
+        let (head, rest) = table.split_at(8);
+        let [longest, pairs] = *head.as_chunks::<4>().0 else { panic!("two numbers") };
+        let (blocks, rest) = rest.split_at(2 << 10);
+        let Some(blocks) = blocks.as_chunks::<2>().0.first_chunk() else { panic!("a block for each pair") };
+        let (pairs, rest) = rest.split_at(3 * 64 * number(pairs));
+        let (groups, _) = rest.split_at(16 * (number(longest) + 1 - FIRST_LENGTH));
+        let pairs = pairs.as_chunks::<3>().0.as_chunks().0;
+        Self { table, blocks, pairs, groups: groups.as_chunks::<4>().0.as_chunks().0 }
     }
 
-    /// The rank of a byte string, if it is a token.
+    /// The rank of a byte string of two bytes and more, if it is a token.
     #[inline]
     fn rank(&self, token: &[u8]) -> Option<u32> {
-        if token.len() > SHORT {
-            return self.long.rank(token);
+        if let [first, second] = *token {
+            return self.rank_of_pair([first, second]);
         }
-        let wanted = key(token);
-        let mask = self.short.len() - 1;
-        let mut at = hash_key(wanted, token.len()) as usize & mask;
-        loop {
-            let (key, rest) = self.short[at].split_first_chunk::<8>()?;
-            let (key, rank) = (u64::from_le_bytes(*key), u32::from_le_bytes(*rest.first_chunk()?));
-            if rank == 0 {
-                return None;
-            }
-            if key == wanted && (rank & 15) as usize == token.len() {
-                return Some((rank >> 4) - 1);
-            }
-            at = (at + 1) & mask;
-        }
+        let length = token.len();
+        let [pilots, buckets, entries, places] = self.groups.get(length.checked_sub(FIRST_LENGTH)?)?.map(number);
+        let short = length <= SHORT;
+        let wanted = if short { key(token) } else { 0 };
+        let hash = if short { hash_key(wanted) } else { hash(token) };
+
+        let pilot = u16::from_le_bytes(*self.table.get(pilots + 2 * bucket(hash, buckets)..)?.first_chunk()?);
+        let entry = self.table.get(entries + place(hash, pilot, places) * (length + 3)..)?;
+        let same = if short {
+            (u64::from_le_bytes(*entry.first_chunk()?) ^ wanted) << (64 - 8 * length) == 0
+        } else {
+            entry.get(..length)? == token
+        };
+        let rank = u32::from_le_bytes(*entry.get(length..)?.first_chunk()?) & 0xff_ffff;
+        if same { rank.checked_sub(1) } else { None }
     }
 
     /// The rank of a token of two bytes.
     #[inline]
     fn rank_of_pair(&self, pair: [u8; 2]) -> Option<u32> {
-        u32::from_le_bytes(self.pairs[usize::from(u16::from_le_bytes(pair))]).checked_sub(1)
+        let pair = usize::from(u16::from_be_bytes(pair));
+        let block = self.pairs.get(usize::from(u16::from_le_bytes(self.blocks[pair / 64])))?;
+        let [low, middle, high] = block[pair % 64];
+        u32::from_le_bytes([low, middle, high, 0]).checked_sub(1)
     }
 
     /// Tokens of one piece of text, as the pre-tokenizer cut it.
@@ -176,24 +165,6 @@ impl Vocabulary {
             }
         }
         parts
-    }
-}
-
-impl Long {
-    fn rank(&self, token: &[u8]) -> Option<u32> {
-        if token.len() > self.longest {
-            return None;
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = hash(token) as usize & mask;
-        loop {
-            let place = number(self.slots[at]).checked_sub(1)?;
-            let (start, end) = (number(self.offsets[place]), number(self.offsets[place + 1]));
-            if self.bytes.get(start..end) == Some(token) {
-                return Some(u32::from_le_bytes(self.ranks[place]));
-            }
-            at = (at + 1) & mask;
-        }
     }
 }
 

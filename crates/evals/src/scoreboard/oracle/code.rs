@@ -48,11 +48,12 @@ const LOOKS: &[Look] = &[
     },
     Look {
         endings: &["c", "h"],
-        outer: r"^(?:typedef )?(?:struct|enum|union) (\w+)\s*\{$",
+        // A function's head says a type before its name, and does not end like a declaration; it may go on in the next line.
+        outer: r"^(?:(?:typedef )?(?:struct|enum|union) (\w+)\s*\{$|(?:[A-Za-z_]\w*[ *]+)+(\w+)\([^;]*[,){]$)",
         holder: "^$",
         member: "^$",
     },
-    Look { endings: &["sh"], outer: r"^(?:function )?(\w+) ?\(\)", holder: "^$", member: "^$" },
+    Look { endings: &["sh"], outer: r"^(?:function +([\w:.-]+)|([\w:.-]+) ?\(\))", holder: "^$", member: "^$" },
 ];
 
 /// Words that look like members and are statements.
@@ -138,6 +139,10 @@ mod tests {
         let javascript =
             "export class A {\n  async f(x) {\n    if (x) {\n    }\n  }\n}\nexport default function g() {}\n";
         assert_eq!(names("x.ts", javascript), ["A", "f", "g"]);
+        let c =
+            "struct s {\n};\nstatic int *f(int a,\n             int b)\n{\n}\nint g(void);\nvoid h(void) {\n}\nM(x)\n";
+        assert_eq!(names("x.c", c), ["s", "f", "h"]);
+        assert_eq!(names("x.sh", "a::b() {\n}\nfunction c-d {\n}\ne f\n"), ["a::b", "c-d"]);
         assert_eq!(names("x.go", "func (s *S) F() {\n}\ntype I interface {\n\tG()\n}\n"), ["F", "I", "G"]);
     }
 }
