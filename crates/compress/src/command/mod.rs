@@ -12,6 +12,7 @@ mod family;
 mod filter;
 mod findings;
 mod git;
+mod history;
 mod noise;
 mod oids;
 mod rows;
@@ -81,29 +82,53 @@ impl Compressor for CommandCompressor {
         if segment.hints.editable {
             return None;
         }
-        let exact = |data: bool| {
+        let exact = |phrases: Phrases| {
             let encoded = encode(segment.text, goal);
-            if goal.original().is_some() && !data {
-                return encoded.map(Compressed::exact);
-            }
-            // Of a history that may not be cut otherwise, everything may be.
-            let whole = goal.original().is_none()
-                && git::is_history(&segment.text.lines().take(git::SAMPLE).collect::<Vec<_>>());
-            let plain = if whole { |_: &str, _| 0 } else { quoted };
+            let plain = match phrases {
+                Phrases::None => return encoded.map(Compressed::exact),
+                Phrases::Any => |_: &str, _| 0,
+                Phrases::Unquoted => quoted,
+            };
             phrases::over(segment.text, encoded, goal.tokens, decode, plain).map(Compressed::exact)
         };
         let Some(Omitted { omitting, data }) = goal.original().map(|original| omit(segment, original, goal)) else {
-            return exact(true);
+            return exact(Phrases::of(segment));
         };
-        let Some(omitting) = omitting else { return exact(data) };
-        if omitting.text.len() * CLEARLY < segment.text.len() {
+        let phrases = if data { Phrases::Unquoted } else { Phrases::None };
+        let Some(omitting) = omitting else { return exact(phrases) };
+        let clearly = if data { CLEARLY_DATA } else { CLEARLY };
+        if omitting.text.len() * clearly < segment.text.len() {
             return Some(omitting);
         }
-        let Some(exact) = exact(data) else { return Some(omitting) };
+        let Some(exact) = exact(phrases) else { return Some(omitting) };
         let (with_all, with_gaps) = (goal.tokens.count(&exact.text), goal.tokens.count(&omitting.text));
         // Gaps that save hardly anything are not worth asking for what is behind them, and would not be sent.
         let few = || with_gaps + FLOOR_OMITTING > goal.tokens.count(segment.text);
         Some(if with_all <= with_gaps || few() { exact } else { omitting })
+    }
+}
+
+/// What of an exact encoding may be written as phrases.
+#[derive(Clone, Copy)]
+enum Phrases {
+    /// Nothing: in what a tool did, lines are looked for as they are.
+    None,
+    /// What nobody quotes of data.
+    Unquoted,
+    /// Everything: of a history that may not be cut otherwise.
+    Any,
+}
+
+impl Phrases {
+    /// For a text that may not be cut otherwise.
+    fn of(segment: &Segment<'_>) -> Self {
+        let lines: Vec<&str> = segment.text.lines().collect();
+        let is_steps = segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
+        match () {
+            () if git::is_history(&lines) => Self::Any,
+            () if is_steps || FILTERS.knows(segment.hints.command, &lines) => Self::None,
+            () => Self::Unquoted,
+        }
     }
 }
 
@@ -131,6 +156,14 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
     if let Some(list) = stat::encode(text).filter(|list| stat::decode(list).as_deref() == Some(text)) {
         // Names of files are no findings, whatever words they are made of.
         return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
+    }
+    if let Some(history) = history::encode(text) {
+        // Messages that are alike, of bots, are folded where that is shorter still.
+        let alike = search::shortest(&history, goal, &|_| false);
+        let shorter = alike.filter(|alike| goal.tokens.count(alike) < goal.tokens.count(&history));
+        if let Some(history) = Some(shorter.unwrap_or(history)).filter(reads_back) {
+            return Some(history);
+        }
     }
     if let Some(list) = tree::encode(text) {
         return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
@@ -218,13 +251,15 @@ pub(crate) fn decode(written: &str) -> Option<String> {
     match lines.as_deref().unwrap_or(written) {
         list if stat::is_encoded(list) => stat::decode(list),
         list if tree::is_encoded(list) => tree::decode(list),
+        commits if history::is_encoded(commits) => history::decode(commits),
         blocks if again::is_encoded(blocks) => again::decode(blocks),
         _ => lines,
     }
 }
 
-/// No exact encoding of command output was seen to come close to this fraction of it.
-const CLEARLY: usize = 8;
+/// No exact encoding of what a tool did was seen to come close to this fraction of it, and none of data to this one.
+const CLEARLY: usize = 3;
+const CLEARLY_DATA: usize = 8;
 
 /// Diffs of fewer lines keep all their context, as they do when they stand alone.
 const LARGE_DIFF: usize = 150;
