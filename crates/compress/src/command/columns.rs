@@ -21,8 +21,9 @@ const ROWS: usize = 1;
 /// A group's mark costs about this many bytes.
 const MARK: usize = 20;
 
-/// The introduction must be worth it.
+/// The introduction must be worth it, and so must looking for lines that are alike once more: in bytes, and in percent of the text.
 const WORTH: usize = 96;
+const SHARE: usize = 2;
 
 /// Columns beyond this are written as they are.
 const COLUMNS: usize = 256;
@@ -52,13 +53,15 @@ pub(super) fn encode(text: &str, plain: impl Fn(usize) -> bool) -> Option<(Strin
             group.write(&lines[at..=at + rows], &mut encoded);
             at += rows + 1;
         } else {
-            encoded.push_str(lines[at]);
-            encoded.push('\n');
-            at += 1;
+            // The last row may be the first of a group of its own; to look at all of them again would take too long.
+            for line in &lines[at..at + rows.max(1)] {
+                encoded.extend([line, "\n"]);
+            }
+            at += rows.max(1);
         }
     }
     encoded.pop();
-    (saved > WORTH).then_some((encoded, marks))
+    (saved > WORTH && saved * 100 >= text.len() * SHARE).then_some((encoded, marks))
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.

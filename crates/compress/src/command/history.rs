@@ -434,7 +434,7 @@ mod tests {
     fn log() -> String {
         let lists = [
             " src/a.rs | 3 ++-\n src/long name.rs | 12 ------------\n 2 files changed, 2 insertions(+), 13 deletions(-)\n".replace("a.rs |", "a.rs         | "),
-            " x.png | Bin 0 -> 12 bytes\n y.rs  | 214 +++++---\n 2 files changed, 200 insertions(+), 14 deletions(-)\n".replace("y.rs  | ", "y.rs  | "),
+            " x.png | Bin 0 -> 12 bytes\n y.rs  | 214 +++++---\n 2 files changed, 200 insertions(+), 14 deletions(-)\n".to_owned(),
             " mode.sh | 0\n 1 file changed, 0 insertions(+), 0 deletions(-)\n".to_owned(),
         ];
         (0..9)

@@ -1,7 +1,8 @@
 //! Command output.
 //!
-//! Exact: lines that start alike are folded under what they share ([`crate::search::fold`]) or written as template and values
-//! ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
+//! Exact: what git prints has forms of its own ([`history`], [`graph`], [`tree`], [`stat`], [`blame`]). Of all else padding ([`columns`]) and words
+//! that come many times in a row ([`runs`]) go; lines that start alike are folded under what they share ([`crate::search::fold`]) or written as
+//! template and values ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
@@ -12,6 +13,7 @@ mod family;
 mod filter;
 mod findings;
 mod git;
+mod graph;
 mod history;
 mod noise;
 mod oids;
@@ -108,6 +110,9 @@ impl Compressor for CommandCompressor {
     }
 }
 
+/// So many lines at either end of a text tell whether a filter knows it.
+const ENDS: usize = 60;
+
 /// What of an exact encoding may be written as phrases.
 #[derive(Clone, Copy)]
 enum Phrases {
@@ -122,7 +127,9 @@ enum Phrases {
 impl Phrases {
     /// For a text that may not be cut otherwise.
     fn of(segment: &Segment<'_>) -> Self {
-        let lines: Vec<&str> = segment.text.lines().collect();
+        // Both ends of an output say what printed it.
+        let ends = segment.text.lines().take(ENDS).chain(segment.text.lines().rev().take(ENDS));
+        let lines: Vec<&str> = ends.collect();
         let is_steps = segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
         match () {
             () if git::is_history(&lines) => Self::Any,
@@ -157,7 +164,7 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
         // Names of files are no findings, whatever words they are made of.
         return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
     }
-    if let Some(history) = history::encode(text) {
+    if let Some(history) = history::encode(text).or_else(|| graph::encode(text)) {
         // Messages that are alike, of bots, are folded where that is shorter still.
         let alike = search::shortest(&history, goal, &|_| false);
         let shorter = alike.filter(|alike| goal.tokens.count(alike) < goal.tokens.count(&history));
@@ -252,6 +259,7 @@ pub(crate) fn decode(written: &str) -> Option<String> {
         list if stat::is_encoded(list) => stat::decode(list),
         list if tree::is_encoded(list) => tree::decode(list),
         commits if history::is_encoded(commits) => history::decode(commits),
+        commits if graph::is_encoded(commits) => graph::decode(commits),
         blocks if again::is_encoded(blocks) => again::decode(blocks),
         _ => lines,
     }
@@ -259,7 +267,7 @@ pub(crate) fn decode(written: &str) -> Option<String> {
 
 /// No exact encoding of what a tool did was seen to come close to this fraction of it, and none of data to this one.
 const CLEARLY: usize = 3;
-const CLEARLY_DATA: usize = 8;
+const CLEARLY_DATA: usize = 6;
 
 /// Diffs of fewer lines keep all their context, as they do when they stand alone.
 const LARGE_DIFF: usize = 150;

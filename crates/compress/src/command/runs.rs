@@ -14,8 +14,9 @@ const INTRODUCTION: &str = "[runs: \"x*7\" is x 7 times, with blanks between]\n"
 /// A shorter run is written as it is.
 const RUN: usize = 3;
 
-/// The introduction must be worth it.
+/// The introduction must be worth it, and so must looking for lines that are alike once more: in bytes, and in percent of the text.
 const WORTH: usize = 96;
+const SHARE: usize = 2;
 
 /// Longer runs, and texts, are neither written nor read back: a few bytes must not ask for gigabytes.
 const MOST: usize = 1 << 16;
@@ -62,7 +63,7 @@ pub(super) fn encode(text: &str, plain: impl Fn(usize) -> bool) -> Option<String
             }
         }
     }
-    (saved > WORTH).then_some(encoded)
+    (saved > WORTH && saved * 100 >= text.len() * SHARE).then_some(encoded)
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.

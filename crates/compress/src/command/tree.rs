@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! [git ls-tree -l: name<tab>id size; 100644 blob unless said]
-//! src/main.rs	351ae4de20c0f8fa709807142f2001aea2469060 38
-//! dev/run	24ecd79ea74e80b45a4ddac907c4f9af7840a496 1146 100755 blob
+//! src/main.rs<tab>351ae4de20c0f8fa709807142f2001aea2469060 38
+//! dev/run<tab>24ecd79ea74e80b45a4ddac907c4f9af7840a496 1146 100755 blob
 //! ```
 //!
 //! Exact.

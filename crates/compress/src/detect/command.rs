@@ -57,14 +57,20 @@ pub(super) fn is_padded(sample: &Sample<'_>) -> bool {
     })
 }
 
-/// Whether most lines are numbers, with a name or two.
+/// Whether a text is numbers for the most part, in lines with a name or two.
 pub(super) fn is_numeric(sample: &Sample<'_>) -> bool {
-    sample.mostly(80, 8, |line| {
+    let (mut lines, mut bytes, mut all) = (0, 0, 0);
+    for line in sample.filled() {
+        all += line.len();
         let (words, numbers) = line.split_whitespace().fold((0, 0), |(words, numbers), word| {
             (words + 1, numbers + usize::from(word.bytes().any(|byte| byte.is_ascii_digit())))
         });
-        words >= 4 && numbers * 2 >= words
-    })
+        if words >= 4 && numbers * 2 >= words {
+            lines += 1;
+            bytes += line.len();
+        }
+    }
+    lines >= 4 && bytes * 10 >= all * 8
 }
 
 /// Hash of a line's separators, with its words reduced to whether they hold digits; runs of blanks count as one.
