@@ -17,7 +17,7 @@ const FLOOR_EXACT: usize = 24;
 const SHARE: usize = 25;
 
 /// Omissions must save at least this many tokens, trailer included: one retrieval costs about as much.
-const FLOOR_OMITTING: usize = 120;
+pub(crate) const FLOOR_OMITTING: usize = 120;
 
 /// What became of one segment.
 #[derive(Clone, Debug)]

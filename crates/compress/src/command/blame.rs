@@ -128,7 +128,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 }
 
 /// `A`, `B`, up to `Z`, then `AA` and so on.
-fn name(index: usize) -> String {
+pub(super) fn name(index: usize) -> String {
     let letter = char::from(b'A' + (index % 26) as u8);
     if index < 26 { letter.to_string() } else { name(index / 26 - 1) + letter.encode_utf8(&mut [0; 4]) }
 }

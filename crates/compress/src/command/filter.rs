@@ -101,6 +101,11 @@ impl Filters {
         judgement
     }
 
+    /// Whether any filter fits the command or the output.
+    pub(crate) fn knows(&self, command: Option<&str>, lines: &[&str]) -> bool {
+        !self.fitting(command, lines).is_empty() || self.more.is_some_and(|more| more.knows(command, lines))
+    }
+
     /// The filters for this command or this output.
     fn fitting(&self, command: Option<&str>, lines: &[&str]) -> Vec<&Filter> {
         let sample = lines.iter().take(SAMPLE).chain(lines.iter().skip(SAMPLE).rev().take(SAMPLE));

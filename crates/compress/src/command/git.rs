@@ -14,7 +14,8 @@ pub(super) fn is_history(lines: &[&str]) -> bool {
     let starts_with_id = |line: &str| {
         let line = line.trim_start_matches(['*', '|', '\\', '/', ' ']);
         let id = &line[..line.bytes().take_while(u8::is_ascii_hexdigit).count()];
-        id.len() >= 7 && id.bytes().any(|byte| byte.is_ascii_digit()) && line[id.len()..].starts_with(' ')
+        let has = |test: fn(&u8) -> bool| id.as_bytes().iter().any(test);
+        id.len() >= 7 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && line[id.len()..].starts_with(' ')
     };
     lines.iter().take(SAMPLE).filter(|line| is_commit(line) || starts_with_id(line)).count() >= HISTORY
 }

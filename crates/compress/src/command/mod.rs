@@ -1,29 +1,36 @@
 //! Command output.
 //!
-//! Exact: lines that start alike are folded under what they share ([`crate::search::fold`]) or written as template and values
-//! ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
+//! Exact: what git prints has forms of its own ([`history`], [`graph`], [`tree`], [`stat`], [`blame`]). Of all else padding ([`columns`]) and words
+//! that come many times in a row ([`runs`]) go; lines that start alike are folded under what they share ([`crate::search::fold`]) or written as
+//! template and values ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
 pub(crate) mod again;
 mod blame;
+mod columns;
 mod family;
 mod filter;
 mod findings;
 mod git;
+mod graph;
+mod history;
 mod noise;
 mod oids;
 mod rows;
+mod runs;
 mod stat;
 mod steps;
+mod tree;
 
 use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 pub use filter::FilterError;
 use filter::{Filters, Judgement};
-use headroom_core::{Compressed, Compressor, Goal, Kind, Segment};
+use headroom_core::{Compressed, Compressor, Goal, Kind, Original, Segment};
 
+use crate::weigh::FLOOR_OMITTING;
 use crate::{lines, matter, phrases, search, terminal, verbatim};
 
 /// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
@@ -77,20 +84,74 @@ impl Compressor for CommandCompressor {
         if segment.hints.editable {
             return None;
         }
-        let exact = || encode(segment.text, goal).map(Compressed::exact);
-        if goal.original().is_none() && git::is_history(&segment.text.lines().take(git::SAMPLE).collect::<Vec<_>>()) {
+        let exact = |phrases: Phrases| {
             let encoded = encode(segment.text, goal);
-            return phrases::over(segment.text, encoded, goal.tokens, decode, |_, _| 0).map(Compressed::exact);
-        }
-        let Some(omitting) = omit(segment, goal) else { return exact() };
-        if omitting.text.len() * CLEARLY < segment.text.len() {
+            let plain = match phrases {
+                Phrases::None => return encoded.map(Compressed::exact),
+                Phrases::Any => |_: &str, _| 0,
+                Phrases::Unquoted => quoted,
+            };
+            phrases::over(segment.text, encoded, goal.tokens, decode, plain).map(Compressed::exact)
+        };
+        let Some(Omitted { omitting, data }) = goal.original().map(|original| omit(segment, original, goal)) else {
+            return exact(Phrases::of(segment));
+        };
+        let phrases = if data { Phrases::Unquoted } else { Phrases::None };
+        let Some(omitting) = omitting else { return exact(phrases) };
+        let clearly = if data { CLEARLY_DATA } else { CLEARLY };
+        if omitting.text.len() * clearly < segment.text.len() {
             return Some(omitting);
         }
-        Some(match exact() {
-            Some(exact) if goal.tokens.count(&exact.text) <= goal.tokens.count(&omitting.text) => exact,
-            _ => omitting,
-        })
+        let Some(exact) = exact(phrases) else { return Some(omitting) };
+        let (with_all, with_gaps) = (goal.tokens.count(&exact.text), goal.tokens.count(&omitting.text));
+        // Gaps that save hardly anything are not worth asking for what is behind them, and would not be sent.
+        let few = || with_gaps + FLOOR_OMITTING > goal.tokens.count(segment.text);
+        Some(if with_all <= with_gaps || few() { exact } else { omitting })
     }
+}
+
+/// So many lines at either end of a text tell whether a filter knows it.
+const ENDS: usize = 60;
+
+/// What of an exact encoding may be written as phrases.
+#[derive(Clone, Copy)]
+enum Phrases {
+    /// Nothing: in what a tool did, lines are looked for as they are.
+    None,
+    /// What nobody quotes of data.
+    Unquoted,
+    /// Everything: of a history that may not be cut otherwise.
+    Any,
+}
+
+impl Phrases {
+    /// For a text that may not be cut otherwise.
+    fn of(segment: &Segment<'_>) -> Self {
+        // Both ends of an output say what printed it.
+        let ends = segment.text.lines().take(ENDS).chain(segment.text.lines().rev().take(ENDS));
+        let lines: Vec<&str> = ends.collect();
+        let is_steps = segment.hints.command.and_then(family::output_of) == Some(family::Output::Steps);
+        match () {
+            () if git::is_history(&lines) => Self::Any,
+            () if is_steps || FILTERS.knows(segment.hints.command, &lines) => Self::None,
+            () => Self::Unquoted,
+        }
+    }
+}
+
+/// How many bytes of a text stand in no phrase from a place on: a line that somebody may quote, or that marks a gap; the name of a file, which is
+/// copied into commands.
+fn quoted(text: &str, at: usize) -> usize {
+    if let Some(line) = phrases::line_at(text, at).filter(|line| matter::is_quoted(line) || line.starts_with("[-")) {
+        return line.len();
+    }
+    let bytes = text.as_bytes();
+    if at > 0 && !bytes[at - 1].is_ascii_whitespace() || bytes[at].is_ascii_whitespace() {
+        return 0;
+    }
+    let word = &bytes[at..];
+    let word = &word[..word.iter().position(u8::is_ascii_whitespace).unwrap_or(word.len())];
+    if memchr::memchr(b'/', word).is_some() { word.len() } else { 0 }
 }
 
 /// The exact encoding, proved by decoding it; `None` when none is shorter.
@@ -103,6 +164,17 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
         // Names of files are no findings, whatever words they are made of.
         return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
     }
+    if let Some(history) = history::encode(text).or_else(|| graph::encode(text)) {
+        // Messages that are alike, of bots, are folded where that is shorter still.
+        let alike = search::shortest(&history, goal, &|_| false);
+        let shorter = alike.filter(|alike| goal.tokens.count(alike) < goal.tokens.count(&history));
+        if let Some(history) = Some(shorter.unwrap_or(history)).filter(reads_back) {
+            return Some(history);
+        }
+    }
+    if let Some(list) = tree::encode(text) {
+        return Some(search::shortest(&list, goal, &|_| false).unwrap_or(list)).filter(reads_back);
+    }
     let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
     let source = again.as_deref().unwrap_or(text);
     let lines: Vec<&str> = source.split('\n').map(lines::body).collect();
@@ -110,29 +182,92 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
     if again.is_some() {
         fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
     }
-    let shortest = search::shortest(source, goal, &|line| fixed.get(line) != Some(&false));
+    let shortest = shortest(source, goal, &fixed);
     // What that wrote has been read back. It is read once more only where it was given something other than the text.
-    if again.is_none() && !again::is_encoded(text) {
+    if again.is_none() && !is_laid_out(text) && !again::is_encoded(text) {
         return shortest;
     }
     shortest.or(again).filter(reads_back)
 }
+
+/// The exact encoding of lines with the fewest tokens, laid out in another way where that helps; what it wrote has been read back. Lines that are
+/// `fixed` are written as they are.
+fn shortest(text: &str, goal: &Goal<'_>, fixed: &[bool]) -> Option<String> {
+    let encode = |text: &str, fixed: &[bool]| search::shortest(text, goal, &|line| fixed.get(line) != Some(&false));
+    let as_it_is = encode(text, fixed);
+    let layouts = layouts(text, fixed);
+    if layouts.is_empty() {
+        return as_it_is;
+    }
+    let cost = |text: &str| goal.tokens.count(text);
+    let mut best = (as_it_is.as_deref().map_or_else(|| cost(text), cost), as_it_is);
+    for (layout, fixed) in layouts {
+        let encoded = encode(&layout, &fixed).unwrap_or(layout);
+        let tokens = cost(&encoded);
+        if tokens < best.0 && decode_lines(&encoded).as_deref() == Some(text) {
+            best = (tokens, Some(encoded));
+        }
+    }
+    best.1
+}
+
+/// Other layouts of a text, each with the lines of it that are fixed.
+fn layouts(text: &str, fixed: &[bool]) -> Vec<(String, Vec<bool>)> {
+    let plain = |fixed: &[bool], line: usize| fixed.get(line) != Some(&false);
+    let mut layouts = Vec::new();
+    if let Some((columns, marks)) = columns::encode(text, |line| plain(fixed, line)) {
+        let mut inserted = fixed.to_vec();
+        marks.into_iter().for_each(|mark| inserted.insert(mark, true));
+        layouts.push((columns, inserted));
+    }
+    let (source, fixed) = layouts.last().map_or((text, fixed), |(columns, fixed)| (columns.as_str(), fixed.as_slice()));
+    if let Some(runs) = runs::encode(source, |line| plain(fixed, line)) {
+        let inserted = std::iter::once(true).chain(fixed.iter().copied()).collect();
+        layouts.push((runs, inserted));
+    }
+    layouts
+}
+
+/// What [`shortest`] wrote; `None` for a text that it did not write.
+fn decode_lines(written: &str) -> Option<String> {
+    let mut text = search::decode(written);
+    for (is_encoded, decode) in LAYOUTS {
+        if is_encoded(text.as_deref().unwrap_or(written)) {
+            text = Some(decode(text.as_deref().unwrap_or(written))?);
+        }
+    }
+    text
+}
+
+/// Whether a text starts like one that is laid out in another way.
+fn is_laid_out(text: &str) -> bool {
+    LAYOUTS.iter().any(|(is_encoded, _)| is_encoded(text))
+}
+
+/// How layouts are known and read, the one that is written last first.
+const LAYOUTS: [Layout; 2] = [(runs::is_encoded, runs::decode), (columns::is_encoded, columns::decode)];
+
+type Layout = (fn(&str) -> bool, fn(&str) -> Option<String>);
 
 /// What an exact encoding of command output says; `None` for a text that is none.
 pub(crate) fn decode(written: &str) -> Option<String> {
     if let Some(text) = blame::decode(written) {
         return Some(text);
     }
-    let lines = search::decode(written);
+    let lines = decode_lines(written);
     match lines.as_deref().unwrap_or(written) {
         list if stat::is_encoded(list) => stat::decode(list),
+        list if tree::is_encoded(list) => tree::decode(list),
+        commits if history::is_encoded(commits) => history::decode(commits),
+        commits if graph::is_encoded(commits) => graph::decode(commits),
         blocks if again::is_encoded(blocks) => again::decode(blocks),
         _ => lines,
     }
 }
 
-/// No exact encoding of command output was seen to come close to this fraction of it.
+/// No exact encoding of what a tool did was seen to come close to this fraction of it, and none of data to this one.
 const CLEARLY: usize = 3;
+const CLEARLY_DATA: usize = 6;
 
 /// Diffs of fewer lines keep all their context, as they do when they stand alone.
 const LARGE_DIFF: usize = 150;
@@ -147,15 +282,28 @@ fn guard(bodies: &[&str], hunks: &[bool], guarded: &mut [bool]) {
     }
 }
 
-/// The output without noise; `None` where omitting is not allowed, or there is none.
-fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
-    let original = goal.original()?;
+/// An output without noise.
+struct Omitted {
+    /// `None` when there is no noise in it.
+    omitting: Option<Compressed>,
+    /// Whether it is data that no filter knows: nobody quotes its lines as findings.
+    data: bool,
+}
+
+impl Omitted {
+    fn data(omitting: Compressed) -> Self {
+        Self { omitting: Some(omitting), data: true }
+    }
+}
+
+/// Leaves the noise out.
+fn omit(segment: &Segment<'_>, original: &Original<'_>, goal: &Goal<'_>) -> Omitted {
     if let Some((body, omissions)) = blame::shorten(original) {
-        return Some(Compressed::omitting(body, original, omissions));
+        return Omitted::data(Compressed::omitting(body, original, omissions));
     }
     if let Some(list) = stat::shorten(segment.text) {
         let list = search::shortest(&list, goal, &|_| false).unwrap_or(list);
-        return Some(Compressed::omitting(list, original, Vec::new()));
+        return Omitted::data(Compressed::omitting(list, original, Vec::new()));
     }
     let raw = lines::split(segment.text);
     let seen: Vec<Cow<'_, str>> = raw.iter().map(|line| seen(line)).collect();
@@ -181,8 +329,8 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
             *keep &= kept || !in_hunk;
         }
     }
-    let is_data = !known && !steps && !git::is_history(&bodies);
-    let names = if is_data { rows::fold(&bodies, &fixed_rows(&bodies, &hunks), &mut keep) } else { Vec::new() };
+    let data = !known && !steps && !git::is_history(&bodies);
+    let names = if data { rows::fold(&bodies, &fixed_rows(&bodies, &hunks), &mut keep) } else { Vec::new() };
     noise::fold_blocks(&bodies, &hunks, &mut keep);
     noise::drop_blank_between(&bodies, &mut keep);
     lines::fill_small_gaps(&shown, &mut keep);
@@ -191,16 +339,20 @@ fn omit(segment: &Segment<'_>, goal: &Goal<'_>) -> Option<Compressed> {
     let (body, omissions) = lines::omit_named(original, &keep, |line| shown[line], name);
     let short = oids::shorten(&body);
     if same && short.is_none() {
-        return None;
+        return Omitted { omitting: None, data };
     }
     let (body, said) = short.unwrap_or((body, String::new()));
     // What is left may still start alike; gap marks are written as they are.
     let fixed = after_omission(&fixed, &keep);
-    let mut body = search::shortest(&body, goal, &|line| fixed.get(line) != Some(&false)).unwrap_or(body);
+    let mut encoded = shortest(&body, goal, &fixed);
+    if data {
+        encoded = phrases::over(&body, encoded, goal.tokens, decode_lines, quoted);
+    }
+    let mut body = encoded.unwrap_or(body);
     if !said.is_empty() && !body.ends_with('\n') {
         body.push('\n');
     }
-    Some(Compressed::omitting(body + &said, original, omissions))
+    Omitted { omitting: Some(Compressed::omitting(body + &said, original, omissions)), data }
 }
 
 /// Lines that are no row of data: hunks, frames and code.

@@ -17,11 +17,11 @@ use crate::json;
 use crate::matter::{is_quoted, matters};
 
 /// Fewer rows or bytes are read at a glance.
-const ROWS: usize = 24;
+const ROWS: usize = 16;
 const BYTES: usize = 1600;
 
 /// Rows have at least this many words on average, one in three of them with a digit: of shorter ones little would go beside their names.
-const WORDS: usize = 5;
+const WORDS: usize = 4;
 
 /// Cells beyond this are not looked at.
 const CELLS: usize = 24;

@@ -47,6 +47,32 @@ pub(super) fn is_regular(sample: &Sample<'_>) -> bool {
     hashes.len() >= 10 && regular * 10 >= hashes.len() * 6
 }
 
+/// Whether most lines are rows of a table: many words, most of them padded to stand below each other. A log pads a level or a name, no more.
+pub(super) fn is_padded(sample: &Sample<'_>) -> bool {
+    sample.mostly(70, 6, |line| {
+        let line = line.trim();
+        let blanks = line.bytes().filter(|byte| *byte == b' ').count();
+        let padded = line.split("  ").filter(|part| !part.is_empty()).count().saturating_sub(1);
+        padded >= 5 && padded * 2 >= line.split_whitespace().count() && blanks > padded
+    })
+}
+
+/// Whether a text is numbers for the most part, in lines with a name or two.
+pub(super) fn is_numeric(sample: &Sample<'_>) -> bool {
+    let (mut lines, mut bytes, mut all) = (0, 0, 0);
+    for line in sample.filled() {
+        all += line.len();
+        let (words, numbers) = line.split_whitespace().fold((0, 0), |(words, numbers), word| {
+            (words + 1, numbers + usize::from(word.bytes().any(|byte| byte.is_ascii_digit())))
+        });
+        if words >= 4 && numbers * 2 >= words {
+            lines += 1;
+            bytes += line.len();
+        }
+    }
+    lines >= 4 && bytes * 10 >= all * 8
+}
+
 /// Hash of a line's separators, with its words reduced to whether they hold digits; runs of blanks count as one.
 fn shape(line: &str) -> u64 {
     let mut words = Vec::new();

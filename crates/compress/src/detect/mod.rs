@@ -71,7 +71,7 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Search;
     }
     if log::is_log(&sample) {
-        return Kind::Log;
+        return if command::is_padded(&sample) { Kind::Command } else { Kind::Log };
     }
     let mixed = sample.lines.iter().any(|line| diff::is_hunk_header(line));
     if let Some(language) = code::language(&sample).filter(|_| !mixed) {
@@ -81,7 +81,7 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Prose;
     }
     // What a shell command printed can be folded where it repeats itself, whatever it is.
-    if (origin.is_shell || mixed || command::is_regular(&sample)) && !origin.is_file {
+    if (origin.is_shell || mixed || command::is_regular(&sample) || command::is_numeric(&sample)) && !origin.is_file {
         Kind::Command
     } else {
         Kind::Opaque

@@ -1,7 +1,7 @@
 //! Search results and listings.
 //!
 //! Hits keep their line number beside their text, and every name is written. What is saved exactly are the paths that lines share
-//! ([`fold`]) and the layout of rows ([`crate::log::exact`]); where omissions are allowed, also modes, owners and times of long listings ([`long`]).
+//! ([`fold`]) and the layout of rows ([`crate::log::exact`], [`long`]); where omissions are allowed, also modes, owners and times of long listings ([`long`]).
 
 pub(crate) mod fold;
 pub(crate) mod line;
@@ -33,6 +33,9 @@ impl Compressor for SearchCompressor {
         }
         let text = segment.text;
         let exact = shortest(text, goal, &|_| false);
+        let exact = long::encode(text)
+            .filter(|long| exact.as_ref().is_none_or(|exact| goal.tokens.count(long) < goal.tokens.count(exact)))
+            .or(exact);
         // Names of files are copied into commands: where they may be cut otherwise they are not cut into phrases. Hits stay whole.
         let exact = if fold::have_context(&crate::lines::between(text)) {
             phrases::over(text, exact, goal.tokens, decode, |text, at| whole(text, at, fold::is_hit_or_file))
@@ -112,7 +115,7 @@ struct Candidate {
 
 /// What an exact encoding of lines says; `None` for a text that is none.
 pub(crate) fn decode(written: &str) -> Option<String> {
-    let decoders = [crate::log::exact::decode, fold::decode, recursive::decode];
+    let decoders = [crate::log::exact::decode, fold::decode, recursive::decode, long::decode];
     decoders.iter().find_map(|decode| decode(written))
 }
 
