@@ -85,7 +85,7 @@ impl Compressor for CommandCompressor {
             return None;
         }
         let exact = |phrases: Phrases| {
-            let encoded = encode(segment.text, goal);
+            let encoded = encode(segment.text, goal, phrases);
             let plain = match phrases {
                 Phrases::None => return encoded.map(Compressed::exact),
                 Phrases::Any => |_: &str, _| 0,
@@ -155,7 +155,7 @@ fn quoted(text: &str, at: usize) -> usize {
 }
 
 /// The exact encoding, proved by decoding it; `None` when none is shorter.
-fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
+fn encode(text: &str, goal: &Goal<'_>, phrases: Phrases) -> Option<String> {
     let reads_back = |encoded: &String| decode(encoded).as_deref() == Some(text);
     if let Some(blame) = blame::encode(text).filter(reads_back) {
         return Some(blame);
@@ -182,7 +182,7 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
     if again.is_some() {
         fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
     }
-    let shortest = shortest(source, goal, &fixed);
+    let shortest = shortest(source, goal, &fixed, phrases);
     // What that wrote has been read back. It is read once more only where it was given something other than the text.
     if again.is_none() && !is_laid_out(text) && !again::is_encoded(text) {
         return shortest;
@@ -192,10 +192,11 @@ fn encode(text: &str, goal: &Goal<'_>) -> Option<String> {
 
 /// The exact encoding of lines with the fewest tokens, laid out in another way where that helps; what it wrote has been read back. Lines that are
 /// `fixed` are written as they are.
-fn shortest(text: &str, goal: &Goal<'_>, fixed: &[bool]) -> Option<String> {
+fn shortest(text: &str, goal: &Goal<'_>, fixed: &[bool], phrases: Phrases) -> Option<String> {
     let encode = |text: &str, fixed: &[bool]| search::shortest(text, goal, &|line| fixed.get(line) != Some(&false));
     let as_it_is = encode(text, fixed);
-    let layouts = layouts(text, fixed);
+    // The steps of a tool are sentences, which are laid out in no columns.
+    let layouts = if matches!(phrases, Phrases::None) { Vec::new() } else { layouts(text, fixed) };
     if layouts.is_empty() {
         return as_it_is;
     }
@@ -344,7 +345,7 @@ fn omit(segment: &Segment<'_>, original: &Original<'_>, goal: &Goal<'_>) -> Omit
     let (body, said) = short.unwrap_or((body, String::new()));
     // What is left may still start alike; gap marks are written as they are.
     let fixed = after_omission(&fixed, &keep);
-    let mut encoded = shortest(&body, goal, &fixed);
+    let mut encoded = shortest(&body, goal, &fixed, if data { Phrases::Unquoted } else { Phrases::None });
     if data {
         encoded = phrases::over(&body, encoded, goal.tokens, decode_lines, quoted);
     }
