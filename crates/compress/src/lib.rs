@@ -22,6 +22,8 @@
 //! `command` (the compressor of command output, whose filters are data: `regex`, `serde`, `toml`) and `html` (`html5gum`) are on by default.
 //! Without them texts of their kinds are still told apart, and left as they are. What remains needs no C compiler and some twenty small crates.
 
+#[cfg_attr(not(feature = "command"), allow(dead_code))]
+mod again;
 #[cfg(feature = "command")]
 mod command;
 mod detect;

@@ -6,7 +6,6 @@
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
-pub(crate) mod again;
 mod blame;
 mod columns;
 mod family;
@@ -31,7 +30,7 @@ use filter::{Filters, Judgement};
 use headroom_core::{Compressed, Compressor, Goal, Kind, Original, Segment};
 
 use crate::weigh::FLOOR_OMITTING;
-use crate::{lines, matter, phrases, search, terminal, verbatim};
+use crate::{again, lines, matter, phrases, search, terminal, verbatim};
 
 /// Adds a user's filter files (name and text; see [`filter`] for the format) to those that come with the program. All of them count or none.
 ///

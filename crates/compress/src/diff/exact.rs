@@ -8,12 +8,12 @@
 //!
 //! Every file name and every line number stays. The counts of a hunk follow from its lines, the names from the first line. Lines that were
 //! changed in one place are joined ([`super::edits`]), the sign of many lines in a row is said once ([`super::signs`]), and of long
-//! runs what stands further up is not written again ([`crate::command::again`]).
+//! runs what stands further up is not written again ([`crate::again`]).
 
 use std::borrow::Cow;
 
 use super::{edits, signs};
-use crate::command::again;
+use crate::again;
 use crate::detect::diff::is_hunk_header;
 
 const INTRODUCTION: &str = "[diff; \"diff x\" = \"diff --git a/x b/x\" with index, \"---\", \"+++\"; \"@@ -1 +2 @@\" without its counts, \" = same part as above; \"~a[-b-]{+c+}d\" = \"-abd\", \"+acd\"";

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use headroom_core::{Handle, find_marks};
 use memchr::memmem;
 
-/// The forms of all marks (`headroom_core::mark`, `headroom_compress::repeat` and `command::again`). `#` is a number, `*` a run of what gap
+/// The forms of all marks (`headroom_core::mark`, `headroom_compress::repeat` and `headroom_compress`'s `again`). `#` is a number, `*` a run of what gap
 /// marks and trailers are made of. References end where the name of what they refer to begins.
 const FORMS: &[&str] = &[
     "[-# *]",
