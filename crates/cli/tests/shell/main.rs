@@ -347,7 +347,7 @@ fn many_calls_leave_no_process_behind() {
     let mut child = home.headroom(&["mcp", "wrap", "--", "sh", "-c", script]).stdin(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
     let server: u32 = stderr.next().unwrap().unwrap().parse().unwrap();
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().unwrap().success());
     child.wait().unwrap();
     assert_eq!(status_of(server, "State"), None, "the server is still there");
     let script =
