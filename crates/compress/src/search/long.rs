@@ -24,7 +24,7 @@ use super::line::is_long_row;
 const ROWS: usize = 8;
 
 /// A listing that can be seen at a glance keeps its columns: leaving them out has to save this many tokens beside the exact form.
-pub(super) const WORTH: usize = 64;
+pub(super) const WORTH: usize = 300;
 
 /// Whether a command line sorts by time or asks for it in full: then times are what somebody wants to see.
 pub(super) fn asks_for_times(command: &str) -> bool {
