@@ -80,6 +80,23 @@ impl Server {
     ///
     /// When it does not.
     pub fn launch(&self) -> Result<(), String> {
+        let end = Instant::now() + PATIENCE;
+        let mut id = self.spawn()?;
+        while Instant::now() < end {
+            if self.sql("postgres", "SELECT 1").is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            // A server ends at once while helpers of one that was killed still hold its memory.
+            if !Path::new("/proc").join(id.to_string()).exists() {
+                id = self.spawn()?;
+            }
+        }
+        Err(format!("the server did not answer; see {}", self.folder.join("log").display()))
+    }
+
+    /// Starts the server's program; gives its process.
+    fn spawn(&self) -> Result<u32, String> {
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|about| owner(&about) == 0);
         let mut command = unprivileged(&self.programs.join("postgres"), is_root);
         command.arg("-D").arg(self.folder.join("data")).arg("-p").arg(self.port.to_string());
@@ -93,14 +110,7 @@ impl Server {
         }
         let id = spawn(command, &self.folder.join("log"))?;
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            if self.sql("postgres", "SELECT 1").is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Err(format!("the server did not answer; see {}", self.folder.join("log").display()))
+        Ok(id)
     }
 
     /// Kills the server without a word, as a power failure would.
