@@ -60,7 +60,7 @@
 //!
 //! # Features
 //!
-//! `code` (default) brings grammars for five languages and needs a C compiler, `all-languages` for twelve more. Whoever wants one compressor and no
+//! `code` (default) brings grammars for eight languages and needs a C compiler, `all-languages` for eight more and TSX. Whoever wants one compressor and no
 //! store depends on `headroom-compress` alone, which has neither grammars nor SQLite, and whose features leave out what single kinds need.
 
 #[cfg(doctest)]
