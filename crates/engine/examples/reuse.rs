@@ -54,7 +54,9 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.is_dir() {
             gather(&path, files);
         } else if path.extension().is_some_and(|ending| {
-            ["py", "js", "ts", "go", "java", "json", "md", "log"].iter().any(|known| ending == *known)
+            ["py", "js", "ts", "go", "java", "rs", "c", "h", "sh", "json", "md", "log"]
+                .iter()
+                .any(|known| ending == *known)
         }) {
             files.push(path);
         }
