@@ -37,7 +37,7 @@ pub(crate) struct Definition {
     pub(crate) head: usize,
     /// Where its name stands, in bytes.
     pub(crate) name: Option<Range<usize>>,
-    /// It is inside a function.
+    /// It is inside a function, and not a member of a type in there.
     pub(crate) local: bool,
 }
 
@@ -68,12 +68,12 @@ pub(crate) struct Outline {
 pub(crate) fn outline(tree: &Tree, rows: &Rows<'_>, rules: &Rules) -> Option<Outline> {
     let mut walk = Walk { rows, rules, items: Vec::new(), wrapped_from: None, errors: 0, broken_bytes: 0 };
     let mut cursor = tree.walk();
-    // Whether what stands at each depth is inside a function.
+    // Whether what stands at each depth is inside a function, and not inside a type that the function declares.
     let mut local = vec![false];
     loop {
         let node = cursor.node();
         let inside = local.last().copied().unwrap_or_default();
-        let inside_children = inside | walk.visit(node, inside);
+        let inside_children = walk.visit(node, inside).unwrap_or(inside);
         if !node.is_error() && cursor.goto_first_child() {
             local.push(inside_children);
             continue;
@@ -99,18 +99,18 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Notes what the node is; says whether what is in it is local.
-    fn visit(&mut self, node: Node<'_>, local: bool) -> bool {
+    /// Notes what the node is; says whether what is in it is local, `None` if as the node itself.
+    fn visit(&mut self, node: Node<'_>, local: bool) -> Option<bool> {
         if node.is_error() || node.is_missing() {
             self.errors += 1;
             self.broken_bytes += node.end_byte() - node.start_byte();
             self.items.push(Item::Broken(self.span(node)));
-            return false;
+            return None;
         }
         let stands_alone = || self.rows.stands_alone(node.start_byte(), node.end_byte());
         match self.rules.role(&node) {
             Role::None => {}
-            Role::Closure(_) => return true,
+            Role::Closure(_) => return Some(true),
             Role::Wrapper => self.wrapped_from = self.wrapped_from.or(Some(node.start_position().row)),
             Role::Comment => {
                 if stands_alone() {
@@ -130,22 +130,25 @@ impl Walk<'_> {
             }
             Role::Function(parts) => {
                 self.define(Sort::Function, node, parts.body(node), &parts, local);
-                return true;
+                return Some(true);
             }
-            Role::Type(parts) => self.define(Sort::Type, node, parts.body(node), &parts, local),
+            Role::Type(parts) => {
+                self.define(Sort::Type, node, parts.body(node), &parts, local);
+                return Some(false);
+            }
             Role::Member(parts) | Role::Binding(parts) => {
                 let value = parts.body(node);
                 if let Some(Role::Closure(of_closure)) = value.map(|value| self.rules.role(&value)) {
                     let body = value.and_then(|value| of_closure.body(value)).or(value);
                     self.define(Sort::Function, node, body, &parts, local);
-                    return true;
+                    return Some(true);
                 }
                 if !local && matches!(self.rules.role(&node), Role::Member(_)) {
                     self.define(Sort::Member, node, value, &parts, local);
                 }
             }
         }
-        false
+        None
     }
 
     fn define(&mut self, sort: Sort, node: Node<'_>, body: Option<Node<'_>>, parts: &Parts, local: bool) {

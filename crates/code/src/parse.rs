@@ -47,7 +47,8 @@ pub(crate) fn parse(text: &str, grammar: &Grammar) -> Option<Tree> {
         if take(&reports_left) && reads_left.get() > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let mut read = |at: usize, _| {
-        let end = bytes.len().min(at / PIECE_BYTES * PIECE_BYTES + PIECE_BYTES);
+        // The lexer does not put a character together from two pieces.
+        let end = text.ceil_char_boundary(at / PIECE_BYTES * PIECE_BYTES + PIECE_BYTES);
         if take(&reads_left) { bytes.get(at..end).unwrap_or_default() } else { &[] }
     };
     let options = ParseOptions::new().progress_callback(&mut report);

@@ -8,8 +8,8 @@
 //! attribute KIND                        stands before a definition and belongs to it
 //! wrapper   KIND                        the definition inside begins where this begins
 //! function  KIND [body=B] [name=F]      a definition; what its body declares is local
-//! type      KIND [body=B] [name=F]      a definition; what its body declares are its members
-//! member    KIND [value=F] [name=F]     a field, constant or alias, unless it is local
+//! type      KIND [body=B] [name=F]      a definition; what its body declares are its members, also in a function
+//! member    KIND [value=F] [name=F]     a field, constant or alias, unless it is a function's own
 //! closure   KIND [body=B]               a function without a name of its own
 //! binding   KIND value=F name=F         gives a closure a name
 //! ```

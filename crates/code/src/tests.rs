@@ -63,12 +63,11 @@ fn shown_rows(text: &str, compressed: &Compressed) -> HashSet<usize> {
     shown
 }
 
-/// Source files that any machine that builds this has, and more of them where `HEADROOM_CODE` names a folder.
+/// Source files that any machine that builds this has: the repository's own, the packages of its lock file, Python's library. Nothing else that
+/// happens to lie on the machine, so that every machine checks the same; but all files of a folder that `HEADROOM_CODE` names.
 fn files(language: Language, most: usize) -> Vec<(PathBuf, String)> {
     let mut folders = vec![corpus::repository().join("crates")];
-    folders.extend(std::env::var_os("HEADROOM_CODE").map(PathBuf::from));
-    folders.extend(std::env::var_os("CARGO_HOME").map(|home| PathBuf::from(home).join("registry/src")));
-    folders.extend(std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/registry/src")));
+    folders.extend(packages());
     if language == Language::Python
         && let Ok(output) =
             Command::new("python3").args(["-c", "import os; print(os.path.dirname(os.__file__))"]).output()
@@ -80,8 +79,30 @@ fn files(language: Language, most: usize) -> Vec<(PathBuf, String)> {
         walk(&folder, language, most * 4, &mut paths);
     }
     let step = (paths.len() / most.max(1)).max(1);
+    let mut paths: Vec<_> = paths.into_iter().step_by(step).take(most).collect();
+    if let Some(folder) = std::env::var_os("HEADROOM_CODE") {
+        walk(Path::new(&folder), language, usize::MAX, &mut paths);
+    }
     let read = |path: PathBuf| Some((path.clone(), std::fs::read_to_string(path).ok()?));
-    paths.into_iter().step_by(step).filter_map(read).filter(|(_, text)| text.len() < 200_000).take(most).collect()
+    paths.into_iter().filter_map(read).filter(|(_, text)| text.len() < 200_000).collect()
+}
+
+/// The sources of the packages that the lock file names, where Cargo has put them.
+fn packages() -> Vec<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let registries = home.and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
+    let registries: Vec<_> = registries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let lock = std::fs::read_to_string(corpus::repository().join("Cargo.lock")).expect("a lock file");
+    let mut lines = lock.lines();
+    let mut folders = Vec::new();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("name = ") else { continue };
+        let Some(version) = lines.next().and_then(|line| line.strip_prefix("version = ")) else { continue };
+        let folder = format!("{}-{}", name.trim_matches('"'), version.trim_matches('"'));
+        folders.extend(registries.iter().map(|registry| registry.join(&folder)).filter(|path| path.is_dir()));
+    }
+    folders
 }
 
 fn walk(folder: &Path, language: Language, most: usize, found: &mut Vec<PathBuf>) {
@@ -193,7 +214,12 @@ fn check(text: &str, grammar: &Grammar, name: &str) -> usize {
         shown_rows(text, &compressed);
         let body = compressed.text.trim_end_matches('\n').rsplit_once('\n').map_or("", |(body, _)| body);
         let again = parse(body, grammar).expect("what was pruned is shorter");
-        assert_eq!(code(body, &again, grammar), code(text, tree, grammar), "{name}: pruning changed the code");
+        let (before, after) = (code(text, tree, grammar), code(body, &again, grammar));
+        if let Some(at) = (0..before.len().max(after.len())).find(|at| before.get(*at) != after.get(*at)) {
+            let around =
+                |words: &[String]| words.iter().skip(at.saturating_sub(3)).take(8).cloned().collect::<Vec<_>>();
+            panic!("{name}: pruning changed the code: {:?} became {:?}", around(&before), around(&after));
+        }
     }
     symbols
 }
@@ -271,6 +297,31 @@ fn real_files_keep_their_symbols_and_their_code() {
             count += 1;
         }
         println!("{}: {symbols} symbols in {count} files", grammar.language.name());
+    }
+}
+
+#[test]
+fn a_type_inside_a_function_is_shown_with_its_members() {
+    let Some(grammar) = languages::of(Language::C) else { return };
+    let calls = "    step(&state);\n".repeat(30);
+    let text = format!(
+        "int run(void) {{\n    enum phase {{\n        READY,\n        DONE\n    }};\n    int turns;\n{calls}    return 0;\n}}\n"
+    );
+    assert_eq!(check(&text, grammar, "a function"), 4);
+    let shown = skeleton(&text, hints(Language::C)).expect("a skeleton").text;
+    assert!(shown.contains("        READY,\n        DONE\n") && !shown.contains("turns"), "{shown}");
+}
+
+#[test]
+fn a_character_that_lies_across_two_pieces_is_read_whole() {
+    let Some(grammar) = languages::of(Language::Rust) else { return };
+    for shift in 0..4 {
+        let rows = (0..800).map(|row| format!("const ROW_{row}: [char; 2] = ['\u{d5e4}', '\u{d5e5}'];\n"));
+        let text = format!("// {}\n{}", "x".repeat(shift), rows.collect::<String>());
+        let tree = parse(&text, grammar).expect("a tree");
+        let literals =
+            code(&text, &tree, grammar).iter().filter(|word| word.len() == 5 && word.starts_with('\'')).count();
+        assert_eq!((literals, tree.root_node().has_error()), (2 * 800, false), "shifted by {shift}");
     }
 }
 
