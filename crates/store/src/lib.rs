@@ -30,6 +30,7 @@ mod memory;
 mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod prepared;
 mod rendering;
 mod sighting;
 mod sqlite;

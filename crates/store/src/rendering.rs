@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use headroom_core::{Handle, Reason};
 
+/// Links of this many bytes on are hashed on their own.
+const OWN_HASH_FROM: usize = 2048;
+
 /// A hash that stands for a slot and everything before it: BLAKE3, cut to 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lineage([u8; 16]);
@@ -26,11 +29,18 @@ impl Lineage {
     }
 
     /// The lineage after one more link.
+    ///
+    /// A long link goes in as its own hash: BLAKE3 works on 8 or 16 pieces of 1 KiB at once only where they begin with the input, and here the
+    /// lineage before would stand in front of them. The last byte tells both forms apart.
     #[must_use]
     pub fn then(self, link: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
-        hasher.update(link);
+        if link.len() < OWN_HASH_FROM {
+            hasher.update(link).update(&[0]);
+        } else {
+            hasher.update(blake3::hash(link).as_bytes()).update(&[1]);
+        }
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(bytes)
@@ -111,8 +121,26 @@ impl Rendering {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn every_byte_and_border_of_a_lineage_counts() {
+        let root = Lineage::root(b"r");
+        let long = "0123456789abcdef".repeat(200);
+        let hash = blake3::hash(long.as_bytes());
+        let mut seen = HashSet::from([root]);
+        for cut in [0, 1, 15, 16, 17, 2047, 2048, 2049, 3199, 3200] {
+            let (start, end) = long.as_bytes().split_at(cut);
+            assert!(seen.insert(root.then(start)), "{cut}");
+            assert!(seen.insert(root.then(start).then(end)), "{cut}, then the rest");
+        }
+        // What stands for a long link is none of the short ones.
+        assert!(seen.insert(root.then(hash.as_bytes())));
+        assert!(seen.insert(root.then(&[hash.as_bytes().as_slice(), &[1]].concat())));
+    }
 
     proptest! {
         #[test]

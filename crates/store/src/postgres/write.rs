@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use futures_util::future::{try_join, try_join4, try_join5};
-use headroom_core::{ContentHash, Handle};
+use headroom_core::Handle;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::collect::{self, LOCK};
 use super::{Commit, Failure, Inner, Postgres, Value, Who, Work, bits, index, memory, number, plain, text};
-use crate::packed::{clamp, pack};
+use crate::packed::{Packed, clamp};
+use crate::prepared::{Original, Prepared};
 use crate::{Batch, Lineage, Outcome, Rendering, Scope, Sighting, StoreError, receipts_from};
 
 /// A conversation's time of use is written at most this often.
@@ -30,12 +31,12 @@ pub(super) fn write(store: &Postgres, scope: &Scope, batch: Batch) -> Result<(),
     if store.inner.key.get().is_none() {
         store.wait(|inner| async move { inner.ready().await }).map_err(|failure| failure.of("write"))?;
     }
-    let batch = Arc::new(Prepared::of(store, batch)?);
+    let batch = Arc::new(prepare(store, batch)?);
     let waiting = |reply| Waiting { batch: Arc::clone(&batch), reply };
     let written = store.share(
         |inner| &inner.writes,
         scope.clone(),
-        batch.weight(),
+        weight(&batch),
         waiting,
         |inner, scope, group| async move { write_group(&inner, scope, group).await },
     );
@@ -91,8 +92,7 @@ async fn write_together(inner: &Inner, scope: &Scope, batches: Arc<[Arc<Prepared
     if !matches!(written, Err(Failure::Refused(StoreError::OverBudget { .. }))) {
         return written;
     }
-    let incoming: u64 =
-        batches.iter().flat_map(|prepared| &prepared.originals).map(|kept| kept.data.len() as u64).sum();
+    let incoming: u64 = batches.iter().map(|prepared| prepared.original_bytes()).sum();
     let now_ms = batches.iter().map(|prepared| prepared.batch.now_ms).max().unwrap_or(0);
     // A failed collection is not this group's fault: the second attempt decides.
     let room = collect::make_room(budget.saturating_sub(incoming), now_ms);
@@ -100,54 +100,29 @@ async fn write_together(inner: &Inner, scope: &Scope, batches: Arc<[Arc<Prepared
     attempt().await
 }
 
-/// An original as it is stored.
-#[derive(Debug)]
-struct Original {
-    handle: i64,
-    length: i64,
-    hash: ContentHash,
-    zstd: bool,
-    data: Vec<u8>,
+/// Packs a batch for this store.
+fn prepare(store: &Postgres, batch: Batch) -> Result<Prepared, StoreError> {
+    let key = store.handle_key();
+    // A handle that was made before the database was reached is none of this store's.
+    if batch.originals.iter().any(|(handle, text)| Handle::of(key, text) != *handle) {
+        return Err(StoreError::Unavailable("the database has only just come back".to_owned()));
+    }
+    Ok(Prepared::of(batch))
 }
 
-/// A batch with what takes time done before the transaction.
-#[derive(Debug)]
-struct Prepared {
-    /// Without its originals.
-    batch: Batch,
-    originals: Vec<Original>,
-    durable: bool,
-}
-
-impl Prepared {
-    fn of(store: &Postgres, mut batch: Batch) -> Result<Self, StoreError> {
-        let (key, durable) = (store.handle_key(), batch.must_survive_power_loss());
-        let mut originals = Vec::with_capacity(batch.originals.len());
-        for (handle, text) in std::mem::take(&mut batch.originals) {
-            // A handle that was made before the database was reached is none of this store's.
-            if Handle::of(key, &text) != handle {
-                return Err(StoreError::Unavailable("the database has only just come back".to_owned()));
-            }
-            let (zstd, data) = pack(text.as_bytes());
-            let (length, hash) = (clamp(text.len() as u64), ContentHash::of(&text));
-            originals.push(Original { handle: bits(handle), length, hash, zstd, data });
-        }
-        Ok(Self { batch, originals, durable })
+/// About how many bytes it puts into a message. What replaces an earlier rendering goes alone: what earlier batches of a group say of
+/// the same lineage has to be there before it.
+fn weight(prepared: &Prepared) -> usize {
+    let batch = &prepared.batch;
+    if !batch.superseding.is_empty() {
+        return usize::MAX;
     }
-
-    /// About how many bytes it puts into a message. What replaces an earlier rendering goes alone: what earlier batches of a group say of
-    /// the same lineage has to be there before it.
-    fn weight(&self) -> usize {
-        if !self.batch.superseding.is_empty() {
-            return usize::MAX;
-        }
-        let originals: usize = self.originals.iter().map(|kept| kept.data.len()).sum();
-        let renderings: usize = self.batch.renderings.iter().map(|(_, rendering)| rendering.bytes()).sum();
-        let documents: usize = self.batch.exchanges.iter().map(|(_, document)| document.len()).sum();
-        let receipts: usize = self.batch.receipts.iter().map(|receipt| receipt.document.len()).sum();
-        let outcomes: usize = self.batch.outcomes.iter().map(|outcome| outcome.document.len()).sum();
-        originals + renderings + documents + receipts + outcomes
-    }
+    let originals: usize = prepared.originals.iter().map(|kept| kept.text.data.len()).sum();
+    let renderings: usize = batch.renderings.iter().map(|(_, rendering)| rendering.bytes()).sum();
+    let documents: usize = batch.exchanges.iter().map(|(_, document)| document.len()).sum();
+    let receipts: usize = batch.receipts.iter().map(|receipt| receipt.document.len()).sum();
+    let outcomes: usize = batch.outcomes.iter().map(|outcome| outcome.document.len()).sum();
+    originals + renderings + documents + receipts + outcomes
 }
 
 /// Batches as they are written: everything of one table at once, in the order of its keys, so that two who write the same at the same
@@ -231,12 +206,12 @@ impl<'g> Group<'g> {
             .flat_map(|prepared| prepared.originals.iter().map(|kept| (kept, clamp(prepared.batch.now_ms))))
             .collect();
         kept.sort_by_key(|(kept, _)| kept.handle);
-        let handles: Vec<i64> = kept.iter().map(|(kept, _)| kept.handle).collect();
+        let handles: Vec<i64> = kept.iter().map(|(kept, _)| bits(kept.handle)).collect();
         let times: Vec<i64> = kept.iter().map(|(_, now)| *now).collect();
-        let lengths: Vec<i64> = kept.iter().map(|(kept, _)| kept.length).collect();
+        let lengths: Vec<i64> = kept.iter().map(|(kept, _)| clamp(kept.length as u64)).collect();
         let hashes: Vec<&[u8]> = kept.iter().map(|(kept, _)| &kept.hash.as_bytes()[..]).collect();
-        let zstd: Vec<bool> = kept.iter().map(|(kept, _)| kept.zstd).collect();
-        let data: Vec<&[u8]> = kept.iter().map(|(kept, _)| &kept.data[..]).collect();
+        let zstd: Vec<bool> = kept.iter().map(|(kept, _)| kept.text.zstd).collect();
+        let data: Vec<&[u8]> = kept.iter().map(|(kept, _)| &kept.text.data[..]).collect();
         let values = self.values(&[
             (&handles, Type::INT8_ARRAY),
             (&times, Type::INT8_ARRAY),
@@ -273,21 +248,23 @@ impl<'g> Group<'g> {
 
     /// Files what compressing gave; says how many bytes that added.
     async fn file_outcomes(&self, client: &Client) -> Result<i64, Failure> {
-        let mut outcomes: Vec<(&Outcome, i64)> = self
-            .batches()
-            .flat_map(|batch| batch.outcomes.iter().map(|outcome| (outcome, clamp(batch.now_ms))))
+        let mut outcomes: Vec<(&Outcome, &Packed, i64)> = self
+            .batches
+            .iter()
+            .flat_map(|prepared| {
+                let now = clamp(prepared.batch.now_ms);
+                prepared.outcomes().map(move |(outcome, packed)| (outcome, packed, now))
+            })
             .collect();
         if outcomes.is_empty() {
             return Ok(0);
         }
-        outcomes.sort_by_key(|(outcome, _)| outcome.key);
-        let packed: Vec<(bool, Vec<u8>)> =
-            outcomes.iter().map(|(outcome, _)| pack(outcome.document.as_bytes())).collect();
-        let keys: Vec<&[u8]> = outcomes.iter().map(|(outcome, _)| &outcome.key.as_bytes()[..]).collect();
-        let handles: Vec<Option<i64>> = outcomes.iter().map(|(outcome, _)| outcome.handle.map(bits)).collect();
-        let times: Vec<i64> = outcomes.iter().map(|(_, now)| *now).collect();
-        let zstd: Vec<bool> = packed.iter().map(|(zstd, _)| *zstd).collect();
-        let documents: Vec<&[u8]> = packed.iter().map(|(_, document)| &document[..]).collect();
+        outcomes.sort_by_key(|(outcome, ..)| outcome.key);
+        let keys: Vec<&[u8]> = outcomes.iter().map(|(outcome, ..)| &outcome.key.as_bytes()[..]).collect();
+        let handles: Vec<Option<i64>> = outcomes.iter().map(|(outcome, ..)| outcome.handle.map(bits)).collect();
+        let times: Vec<i64> = outcomes.iter().map(|(_, _, now)| *now).collect();
+        let zstd: Vec<bool> = outcomes.iter().map(|(_, packed, _)| packed.zstd).collect();
+        let documents: Vec<&[u8]> = outcomes.iter().map(|(_, packed, _)| &packed.data[..]).collect();
         let values = self.values(&[
             (&keys, Type::BYTEA_ARRAY),
             (&handles, Type::INT8_ARRAY),
@@ -333,36 +310,34 @@ impl<'g> Group<'g> {
     async fn render(&self, client: &Client) -> Result<(), Failure> {
         let superseded: Vec<&[u8]> =
             self.batches().flat_map(|batch| &batch.superseding).map(|(of, _)| &of.as_bytes()[..]).collect();
-        let mut filed: Vec<(&Lineage, &Rendering, Lineage)> = self
-            .batches()
-            .flat_map(|batch| {
-                let root = batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
-                let renderings = batch.superseding.iter().chain(&batch.renderings);
-                renderings.map(move |(lineage, rendering)| (lineage, rendering, root))
+        let mut filed: Vec<(Lineage, &Rendering, &Packed, Lineage)> = self
+            .batches
+            .iter()
+            .flat_map(|prepared| {
+                let root = prepared.batch.conversation.unwrap_or(Lineage::from_bytes([0; 16]));
+                prepared.renderings().map(move |(lineage, rendering, packed)| (lineage, rendering, packed, root))
             })
             .collect();
         if filed.is_empty() {
             return Ok(());
         }
         // The first one under a lineage stays: sorting keeps their order.
-        filed.sort_by_key(|(lineage, _, _)| **lineage);
-        filed.dedup_by_key(|(lineage, _, _)| **lineage);
-        let packed: Vec<(bool, Vec<u8>)> =
-            filed.iter().map(|(_, rendering, _)| pack(&rendering.encode_replacements())).collect();
-        let lineages: Vec<&[u8]> = filed.iter().map(|(lineage, _, _)| &lineage.as_bytes()[..]).collect();
-        let roots: Vec<&[u8]> = filed.iter().map(|(_, _, root)| &root.as_bytes()[..]).collect();
-        let reasons: Vec<_> = filed.iter().map(|(_, rendering, _)| rendering.reason.code()).collect();
-        let compressors: Vec<&str> = filed.iter().map(|(_, rendering, _)| &rendering.compressor[..]).collect();
-        let before: Vec<i64> = filed.iter().map(|(_, rendering, _)| i64::from(rendering.tokens.0)).collect();
-        let after: Vec<i64> = filed.iter().map(|(_, rendering, _)| i64::from(rendering.tokens.1)).collect();
-        let zstd: Vec<bool> = packed.iter().map(|(zstd, _)| *zstd).collect();
-        let replacements: Vec<&[u8]> = packed.iter().map(|(_, packed)| &packed[..]).collect();
+        filed.sort_by_key(|(lineage, ..)| *lineage);
+        filed.dedup_by_key(|(lineage, ..)| *lineage);
+        let lineages: Vec<&[u8]> = filed.iter().map(|(lineage, ..)| &lineage.as_bytes()[..]).collect();
+        let roots: Vec<&[u8]> = filed.iter().map(|(.., root)| &root.as_bytes()[..]).collect();
+        let reasons: Vec<_> = filed.iter().map(|(_, rendering, ..)| rendering.reason.code()).collect();
+        let compressors: Vec<&str> = filed.iter().map(|(_, rendering, ..)| &rendering.compressor[..]).collect();
+        let before: Vec<i64> = filed.iter().map(|(_, rendering, ..)| i64::from(rendering.tokens.0)).collect();
+        let after: Vec<i64> = filed.iter().map(|(_, rendering, ..)| i64::from(rendering.tokens.1)).collect();
+        let zstd: Vec<bool> = filed.iter().map(|(_, _, packed, _)| packed.zstd).collect();
+        let replacements: Vec<&[u8]> = filed.iter().map(|(_, _, packed, _)| &packed.data[..]).collect();
         // An array of arrays would have to be rectangular: the handles of all of them, and where those of each begin and end.
         let handles: Vec<i64> =
-            filed.iter().flat_map(|(_, rendering, _)| rendering.handles.iter().copied().map(bits)).collect();
+            filed.iter().flat_map(|(_, rendering, ..)| rendering.handles.iter().copied().map(bits)).collect();
         let ends: Vec<i64> = filed
             .iter()
-            .scan(0, |end, (_, rendering, _)| {
+            .scan(0, |end, (_, rendering, ..)| {
                 *end += rendering.handles.len() as i64;
                 Some(*end)
             })

@@ -5,11 +5,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use headroom_core::{ContentHash, Handle};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{collect, schema, sightings, words};
-use crate::packed::{clamp, pack};
+use crate::packed::{Packed, clamp};
+use crate::prepared::{Original, Prepared};
 use crate::{Batch, Collected, Lineage, Rendering, StoreError, receipts_from};
 
 /// Batches committed together at most; bounds how long the first of them waits for the last.
@@ -26,7 +26,7 @@ pub(super) struct Writer {
 }
 
 enum Job {
-    Write { scope: String, batch: Box<Batch>, reply: SyncSender<Result<(), StoreError>> },
+    Write { scope: String, batch: Box<Prepared>, reply: SyncSender<Result<(), StoreError>> },
     Collect { now_ms: u64, reply: SyncSender<Result<Collected, StoreError>> },
     Check { reply: SyncSender<Result<(), StoreError>> },
     Other(Work),
@@ -69,7 +69,8 @@ impl Writer {
     }
 
     pub(super) fn write(&self, scope: String, batch: Batch) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Write { scope, batch: Box::new(batch), reply })
+        let batch = Box::new(Prepared::of(batch));
+        self.ask(|reply| Job::Write { scope, batch, reply })
     }
 
     pub(super) fn collect(&self, now_ms: u64) -> Result<Collected, StoreError> {
@@ -101,7 +102,7 @@ impl Drop for Writer {
 /// A batch waiting for its commit.
 struct Waiting {
     scope: String,
-    batch: Box<Batch>,
+    batch: Box<Prepared>,
     reply: SyncSender<Result<(), StoreError>>,
 }
 
@@ -125,7 +126,7 @@ fn serve(connection: &mut Connection, budget: u64, job: Job, inbox: &Receiver<Jo
                     Err(_) => break,
                 }
             }
-            let sighted = group.iter().any(|waiting| !waiting.batch.sightings.is_empty());
+            let sighted = group.iter().any(|waiting| !waiting.batch.batch.sightings.is_empty());
             write_group(connection, budget, group);
             return next.is_some_and(|other| serve(connection, budget, other, inbox)) || sighted;
         }
@@ -143,7 +144,7 @@ fn check(connection: &Connection) -> Result<(), StoreError> {
 
 /// Commits a group. Each batch stands or falls alone; if the commit itself fails, all of them fall.
 fn write_group(connection: &mut Connection, budget: u64, group: Vec<Waiting>) {
-    let power_loss = group.iter().any(|waiting| waiting.batch.must_survive_power_loss());
+    let power_loss = group.iter().any(|waiting| waiting.batch.durable);
     let results = transact(connection, budget, power_loss, &group);
     match results {
         Ok(results) => {
@@ -173,14 +174,13 @@ fn transact(
 ) -> rusqlite::Result<Vec<Result<(), StoreError>>> {
     // In WAL mode NORMAL survives the death of the process, FULL that of the machine as well.
     connection.pragma_update(None, "synchronous", if power_loss { "FULL" } else { "NORMAL" })?;
-    let incoming: u64 =
-        group.iter().flat_map(|waiting| &waiting.batch.originals).map(|(_, text)| text.len() as u64).sum();
-    let now_ms = group.iter().map(|waiting| waiting.batch.now_ms).max().unwrap_or(0);
+    let incoming: u64 = group.iter().map(|waiting| waiting.batch.original_bytes()).sum();
+    let now_ms = group.iter().map(|waiting| waiting.batch.batch.now_ms).max().unwrap_or(0);
     if incoming > 0 && schema::stored_bytes(connection)?.saturating_add(incoming) > budget {
         // A failed collection is not this batch's fault: the budget check below decides.
         let _ = collect::collect(connection, budget.saturating_sub(incoming), now_ms);
     }
-    let mut renderings = group.iter().flat_map(|waiting| &waiting.batch.renderings);
+    let mut renderings = group.iter().flat_map(|waiting| &waiting.batch.batch.renderings);
     if renderings.any(|(lineage, _)| collect::looks(lineage)) {
         // Nor is this; what is not ended now is ended later.
         let _ = collect::end_idle(connection, budget.saturating_mul(2), now_ms);
@@ -202,19 +202,20 @@ fn transact(
     Ok(results)
 }
 
-fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch) -> Result<(), StoreError> {
+fn write_batch(connection: &Connection, budget: u64, scope: &str, prepared: &Prepared) -> Result<(), StoreError> {
     let access = StoreError::access("write");
-    if !batch.originals.is_empty() {
+    let batch = &prepared.batch;
+    if !prepared.originals.is_empty() {
         let mut stored = schema::stored_bytes(connection).map_err(&access)?;
-        for (handle, text) in &batch.originals {
-            stored += keep(connection, scope, *handle, text, batch.now_ms)?;
+        for original in &prepared.originals {
+            stored += keep(connection, scope, original, batch.now_ms)?;
         }
         if stored > budget {
             return Err(StoreError::OverBudget { used: stored, budget });
         }
         schema::set_stored_bytes(connection, stored).map_err(&access)?;
     }
-    let recorded = recall(connection, scope, batch).map_err(&access)?;
+    let recorded = recall(connection, scope, prepared).map_err(&access)?;
     if recorded > 0 {
         let stored = schema::stored_bytes(connection).map_err(&access)?;
         schema::set_stored_bytes(connection, stored + recorded).map_err(&access)?;
@@ -229,8 +230,8 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
             .and_then(|mut delete| delete.execute(params![scope, lineage.as_bytes()]))
             .map_err(&access)?;
     }
-    for (lineage, rendering) in batch.superseding.iter().chain(&batch.renderings) {
-        render(connection, scope, root, *lineage, rendering).map_err(&access)?;
+    for (lineage, rendering, replacements) in prepared.renderings() {
+        render(connection, scope, (root, lineage), rendering, replacements).map_err(&access)?;
     }
     for (key, document) in &batch.exchanges {
         connection
@@ -259,13 +260,13 @@ fn write_batch(connection: &Connection, budget: u64, scope: &str, batch: &Batch)
 }
 
 /// Files what was met and what came of it; says how many bytes the latter takes.
-fn recall(connection: &Connection, scope: &str, batch: &Batch) -> rusqlite::Result<u64> {
+fn recall(connection: &Connection, scope: &str, prepared: &Prepared) -> rusqlite::Result<u64> {
+    let batch = &prepared.batch;
     for (handle, sighting) in &batch.sightings {
         sightings::note(connection, scope, *handle, sighting, batch.now_ms)?;
     }
     let mut bytes = 0;
-    for outcome in &batch.outcomes {
-        let (zstd, document) = pack(outcome.document.as_bytes());
+    for (outcome, Packed { zstd, data: document }) in prepared.outcomes() {
         let handle = outcome.handle.map(|handle| clamp(handle.to_bits()));
         let filed = connection
             .prepare_cached(
@@ -278,24 +279,23 @@ fn recall(connection: &Connection, scope: &str, batch: &Batch) -> rusqlite::Resu
 }
 
 /// Files one original and says how many bytes it added; 0 when it is there already.
-fn keep(connection: &Connection, scope: &str, handle: Handle, text: &str, now_ms: u64) -> Result<u64, StoreError> {
+fn keep(connection: &Connection, scope: &str, original: &Original, now_ms: u64) -> Result<u64, StoreError> {
     let access = StoreError::access("keep an original");
-    let hash = ContentHash::of(text);
+    let Original { handle, length, hash, text: Packed { zstd, data } } = original;
     let bits = clamp(handle.to_bits());
     let known: Option<Vec<u8>> = connection
         .prepare_cached("SELECT hash FROM originals WHERE scope = ?1 AND handle = ?2")
         .and_then(|mut select| select.query_row(params![scope, bits], |row| row.get(0)).optional())
         .map_err(&access)?;
     if let Some(known) = known {
-        return if known[..] == hash.as_bytes()[..] { Ok(0) } else { Err(StoreError::Collision(handle)) };
+        return if known[..] == hash.as_bytes()[..] { Ok(0) } else { Err(StoreError::Collision(*handle)) };
     }
-    let (zstd, data) = pack(text.as_bytes());
     connection
         .prepare_cached(
             "INSERT INTO originals (scope, handle, created_ms, length, hash, zstd, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .and_then(|mut insert| {
-            insert.execute(params![scope, bits, clamp(now_ms), text.len(), hash.as_bytes(), zstd, data])
+            insert.execute(params![scope, bits, clamp(now_ms), length, hash.as_bytes(), zstd, data])
         })
         .map_err(&access)?;
     Ok(data.len() as u64)
@@ -314,11 +314,10 @@ fn touch(connection: &Connection, scope: &str, root: Lineage, now_ms: u64) -> ru
 fn render(
     connection: &Connection,
     scope: &str,
-    root: Lineage,
-    lineage: Lineage,
+    (root, lineage): (Lineage, Lineage),
     rendering: &Rendering,
+    Packed { zstd, data: packed }: &Packed,
 ) -> rusqlite::Result<()> {
-    let (zstd, packed) = pack(&rendering.encode_replacements());
     let (before, after) = rendering.tokens;
     let (reason, compressor) = (rendering.reason.code(), &rendering.compressor);
     let inserted = connection
@@ -377,7 +376,7 @@ mod tests {
         let (group, answers): (Vec<_>, Vec<_>) = ["a short text", &noise, "another"]
             .map(|text| {
                 let (reply, answer) = sync_channel(1);
-                (Waiting { scope: "s".to_owned(), batch: Box::new(batch(text)), reply }, answer)
+                (Waiting { scope: "s".to_owned(), batch: Box::new(Prepared::of(batch(text))), reply }, answer)
             })
             .into_iter()
             .unzip();
