@@ -16,7 +16,7 @@ pub(crate) use self::loss::Running;
 use crate::align::Stable;
 use crate::memo::Memo;
 use crate::memory::Witness;
-use crate::plan::{self, Compress, Known, Lineages, Plan, Processors};
+use crate::plan::{self, Compress, Indexes, Known, Lineages, Plan, Processors, Spellings};
 use crate::reuse::Reuse;
 use crate::sent::lineage_text;
 use crate::trace::{Observed, Seen, Traces};
@@ -43,6 +43,8 @@ struct Inner {
     compress: Compress,
     processors: Processors,
     renderings: Memo<Rendering>,
+    spellings: Spellings,
+    indexes: Indexes,
     /// Exchanges by their key, and `None` by that of a message that was looked up and had none. That is final: an exchange is held
     /// before the client sees the message it belongs to.
     exchanges: Memo<Option<Exchange>>,
@@ -110,6 +112,8 @@ impl Engine {
                 compress,
                 processors: Processors::of_this_machine(),
                 renderings,
+                spellings: Spellings::new(),
+                indexes: Indexes::new(),
                 exchanges,
                 traces: Traces::new(),
                 heads: Heads::new(),
@@ -195,7 +199,7 @@ impl Engine {
         let insertion = request.offer_tool();
         let mut head = self.head(reach, scope, digest, seen.as_ref(), policy)?;
         let tools = Self::tools_as_sent(request, &head);
-        let lineages = plan::lineages(request, tools, &policy.kinds);
+        let lineages = self.lineages(digest, request, tools, policy);
         let late = || started.elapsed() > policy.deadline;
         let tokenizer = Tokenizer::for_model(request.model().unwrap_or_default());
         let reuse = Reuse::new(self.store(), scope, self.inner.compress, (&policy.kinds, tokenizer));
@@ -225,6 +229,8 @@ impl Engine {
                     key,
                     compress: &|segment, goal| reuse.outcome(segment, goal),
                     processors: &self.inner.processors,
+                    indexes: &self.inner.indexes,
+                    scope: digest,
                 }
                 .plan(offerable, &late)
             }
@@ -250,11 +256,13 @@ impl Engine {
         let mut insertions = own.clone();
         if let Some(kept) = head.kept() {
             edits.extend(kept.edits(&lineages));
+            edits.sort_by_key(|edit| (edit.slot, edit.range.start));
             // A list of tools that is put in the place of the client's has ours in it.
             insertions.drain(..usize::from(offered && kept.fit.tools));
             insertions.extend(kept.insertions(request, offered));
             receipt.aligned = kept.receipt(request);
         }
+        plan::widen(&mut edits, &lineages);
         let breakpoints = Self::breakpoints(request, &head, policy);
         receipt.aligned.breakpoints = breakpoints.len() as u64;
         insertions.extend(breakpoints);
@@ -269,6 +277,10 @@ impl Engine {
             observed.running = Some(self.running(digest, &lineages));
         }
         Some(outbound)
+    }
+
+    fn lineages<'r>(&self, scope: Lineage, request: &'r Request, tools: &[u8], policy: &Policy) -> Lineages<'r> {
+        plan::lineages(request, tools, &policy.kinds, &|slot| self.inner.spellings.known(scope, slot))
     }
 
     /// Records what was decided now, if it is still wanted. What cannot be recorded is not sent.
@@ -447,7 +459,7 @@ impl Engine {
     pub fn refused(&self, scope: &Scope, request: &Request, policy: &Policy) {
         let digest = scope.digest();
         let tools = request.tools().map_or(&[][..], |tools| &request.body()[tools.span()]);
-        let lineages = plan::lineages(request, tools, &policy.kinds);
+        let lineages = self.lineages(digest, request, tools, policy);
         let offerable = request.offer_tool().is_some();
         let mut batch = Batch::at(now_ms());
         batch.continues(lineages.conversation);

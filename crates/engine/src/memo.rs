@@ -72,7 +72,9 @@ impl<V> Memo<V> {
 
     fn put(&self, generations: &mut Generations<V>, key: Key, entry: Entry<V>) {
         generations.young_bytes += entry.bytes + ENTRY_BYTES;
-        generations.young.insert(key, entry);
+        if let Some(before) = generations.young.insert(key, entry) {
+            generations.young_bytes -= before.bytes + ENTRY_BYTES;
+        }
         if generations.young_bytes > self.bytes / 2 {
             generations.old = std::mem::take(&mut generations.young);
             generations.young_bytes = 0;

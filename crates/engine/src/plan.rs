@@ -4,6 +4,8 @@
 //! looked up by its [`Lineage`] and sent again; only slots without a rendering are decided here.
 
 mod ahead;
+mod index;
+mod lineages;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,7 +14,6 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use headroom_compress::repeat::Earlier;
 use headroom_compress::{Outcome, split, view};
 use headroom_core::{Compressed, CountTokens, Goal, Handle, HandleKey, Hints, Kind, Level, Original, Reason, Segment};
 use headroom_store::{Lineage, Rendering, Replacement};
@@ -20,8 +21,11 @@ use headroom_tokens::Tokenizer;
 use headroom_wire::{Edit, Request, Slot, SlotRole};
 
 pub(crate) use self::ahead::Processors;
+pub(crate) use self::index::Indexes;
+pub(crate) use self::lineages::{Lineages, Spellings, Text, lineages};
 
 use self::ahead::Ahead;
+use self::index::Index;
 use crate::frame::Frame;
 use crate::hints::Call;
 use crate::memory::Source;
@@ -104,63 +108,6 @@ impl Known {
             At::Slot(index) => self.slots[index].is_some(),
         })
     }
-}
-
-/// The lineage of each slot, in order, and of the decision about the tool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lineages<'r> {
-    /// Under which the decision to offer the tool is filed; also names the conversation.
-    pub(crate) conversation: Lineage,
-    /// One for each slot.
-    pub(crate) slots: Vec<Lineage>,
-    /// The text of each slot.
-    pub(crate) texts: Vec<&'r str>,
-}
-
-impl Lineages<'_> {
-    /// Under which it is filed that the conversation is not shortened any further.
-    pub(crate) fn stop_loss(&self) -> Lineage {
-        self.conversation.then(b"stop-loss")
-    }
-
-    /// The decisions that are recorded for a request, in the order of what they are about.
-    pub(crate) fn recorded(&self, request: &Request, offerable: bool) -> impl Iterator<Item = (At, Lineage)> {
-        let slots = request.slots().iter().zip(&self.texts).zip(&self.slots).enumerate();
-        let sizeable = slots.filter(|(_, ((slot, text), _))| text.len() >= floor(slot.role()));
-        let offer = offerable.then_some((At::Offer, self.conversation));
-        offer.into_iter().chain(sizeable.map(|(index, (_, lineage))| (At::Slot(index), *lineage)))
-    }
-}
-
-/// Everything that may shape a rendering goes into its lineage: dialect, tools, settings by kind, the slot's text and what the call says
-/// about it, and so for each slot before.
-///
-/// `tools` are the client's as they are sent; they can differ from those of this body in order and spacing.
-pub(crate) fn lineages<'r>(request: &'r Request, tools: &[u8], kinds: &Kinds) -> Lineages<'r> {
-    let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
-    if let Some(settings) = kinds.canonical() {
-        lineage = lineage.then(settings.as_bytes());
-    }
-    let mut conversation = lineage;
-    let texts: Vec<&str> = request.slots().iter().map(Slot::text).collect();
-    let slots = request.slots().iter().zip(&texts).map(|(slot, text)| {
-        let role = match slot.role() {
-            SlotRole::ToolResult if slot.is_error() => "error",
-            SlotRole::ToolResult => "result",
-            SlotRole::UserText => "user",
-        };
-        lineage = lineage
-            .then(role.as_bytes())
-            .then(slot.tool().unwrap_or_default().as_bytes())
-            .then(slot.arguments().unwrap_or_default().as_bytes())
-            .then(text.as_bytes());
-        lineage
-    });
-    let slots: Vec<Lineage> = slots.collect();
-    if let Some(first) = slots.first() {
-        conversation = first.then(b"conversation");
-    }
-    Lineages { conversation, slots, texts }
 }
 
 /// Bytes that a slot must have to be looked at.
@@ -291,6 +238,9 @@ pub(crate) struct Planning<'a> {
     pub(crate) key: &'a HandleKey,
     pub(crate) compress: &'a (dyn Fn(&Segment<'_>, &Goal<'_>) -> Outcome + Sync),
     pub(crate) processors: &'a Processors,
+    pub(crate) indexes: &'a Indexes,
+    /// The digest of whose request it is.
+    pub(crate) scope: Lineage,
 }
 
 impl Planning<'_> {
@@ -306,7 +256,7 @@ impl Planning<'_> {
             tokenizer: Tokenizer::for_model(request.model().unwrap_or_default()),
             redeemable: offer || request.has_retrieval_tool(),
         };
-        let work = |index: usize| bench.found(&request.slots()[index], self.lineages.texts[index]);
+        let work = |index: usize| bench.found(&request.slots()[index], self.lineages.texts[index].get());
         Ahead::deciding(self.processors, &self.independent(), &work, late, |ahead| {
             self.decide(bench, ahead, offer, decision.into_iter().collect(), late)
         })
@@ -322,10 +272,8 @@ impl Planning<'_> {
         let mut seen = HashSet::new();
         let slots = self.request.slots().iter().zip(&self.lineages.texts).enumerate();
         let new = slots.filter(|(index, (slot, text))| {
-            let bytes = text.as_bytes();
-            let (head, tail) = (&bytes[..bytes.len().min(64)], &bytes[bytes.len().saturating_sub(64)..]);
             text.len() >= FLOOR_BYTES
-                && seen.insert((bytes.len(), head, tail))
+                && seen.insert(text.same())
                 && slot.role() == SlotRole::ToolResult
                 && self.known.slots[*index].is_none()
         });
@@ -352,8 +300,8 @@ impl Planning<'_> {
         let mut planner = Planner {
             bench,
             ahead,
-            earlier: Earlier::default(),
-            indexed: 0,
+            index: Index::default(),
+            kept_index: &|plans| self.indexes.take(self.scope, lineages, plans),
             size: PrefixSize::of(request),
             work_left: self.policy.work_bytes,
             originals: Vec::new(),
@@ -375,7 +323,7 @@ impl Planning<'_> {
             let (kind, mut rendering) = if known.stopped {
                 (None, Rendering::kept(Reason::StopLoss))
             } else {
-                planner.decide(request.slots(), &lineages.texts, index, &plan.slots, late)
+                planner.decide(request.slots(), lineages, index, &plan.slots, late)
             };
             if planner.size.up_to(slot.message()).saturating_sub(PrefixSize::shrinkage(&rendering)) < CACHEABLE_BYTES {
                 planner.forget_original(&rendering);
@@ -388,6 +336,10 @@ impl Planning<'_> {
             plan.slots.push(SlotPlan { kind, rendering, fresh: true });
         }
         plan.originals = planner.originals;
+        // One that was being filled when something panicked may lack what the next turn would look for.
+        if !plan.slots.iter().any(|slot| slot.fresh && slot.rendering.reason == Reason::Panic) {
+            self.indexes.keep(self.scope, lineages, planner.index);
+        }
         plan.without_a_useless_offer()
     }
 
@@ -417,9 +369,31 @@ impl Planning<'_> {
     }
 }
 
+/// Has edits that replace a whole text say so: then nobody has to decode it.
+pub(crate) fn widen(edits: &mut [Edit], lineages: &Lineages<'_>) {
+    for of_slot in edits.chunk_by_mut(|a, b| a.slot == b.slot) {
+        if let [only] = of_slot
+            && only.range == (0..lineages.texts[only.slot].len())
+        {
+            only.range = Edit::WHOLE;
+        }
+    }
+}
+
+/// The text that stands in the place of all of another one, if a rendering is that.
+fn in_place_of_all<'r>(rendering: &'r Rendering, text: Text<'_>) -> Option<&'r str> {
+    match &rendering.replacements[..] {
+        [only] if only.range == (0..text.len()) => Some(&only.text),
+        _ => None,
+    }
+}
+
 /// Whether a rendering's ranges lie in the text they are for.
-fn fits(rendering: &Rendering, text: &str) -> bool {
-    let mut done = 0;
+fn fits(rendering: &Rendering, text: Text<'_>) -> bool {
+    if rendering.replacements.is_empty() || in_place_of_all(rendering, text).is_some() {
+        return true;
+    }
+    let (text, mut done) = (text.get(), 0);
     rendering.replacements.iter().all(|replacement| {
         let inside = replacement.range.start >= done && text.get(replacement.range.clone()).is_some();
         done = replacement.range.end;
@@ -428,7 +402,11 @@ fn fits(rendering: &Rendering, text: &str) -> bool {
 }
 
 /// The text as the model reads it.
-fn visible<'t>(text: &'t str, rendering: &Rendering) -> Cow<'t, str> {
+fn visible<'t>(text: Text<'t>, rendering: &'t Rendering) -> Cow<'t, str> {
+    if let Some(all) = in_place_of_all(rendering, text) {
+        return Cow::Borrowed(all);
+    }
+    let text = text.get();
     if rendering.replacements.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -534,9 +512,10 @@ impl Bench<'_> {
 struct Planner<'a> {
     bench: Bench<'a>,
     ahead: &'a Ahead<'a, Found>,
-    /// What the model can see before the slot at hand; filled up to `indexed` slots, and only when a slot needs it.
-    earlier: Earlier,
-    indexed: usize,
+    /// What the model can see before the slot at hand; filled only when a slot needs it.
+    index: Index,
+    /// The index of the turn before.
+    kept_index: &'a dyn Fn(&[SlotPlan]) -> Option<Index>,
     size: PrefixSize,
     work_left: usize,
     originals: Vec<Kept>,
@@ -546,12 +525,12 @@ impl Planner<'_> {
     fn decide(
         &mut self,
         slots: &[Slot],
-        texts: &[&str],
+        lineages: &Lineages<'_>,
         index: usize,
         plans: &[SlotPlan],
         late: &dyn Fn() -> bool,
     ) -> (Option<Kind>, Rendering) {
-        let text = texts[index];
+        let text = lineages.texts[index].get();
         if late() {
             return (None, Rendering::kept(Reason::Deadline));
         }
@@ -563,7 +542,7 @@ impl Planner<'_> {
         // find incomplete but never wrong: it holds whole sources or nothing of them.
         let decided = catch_unwind(AssertUnwindSafe(|| match slots[index].role() {
             SlotRole::UserText => self.user_text(text),
-            SlotRole::ToolResult => self.tool_result(slots, texts, index, plans),
+            SlotRole::ToolResult => self.tool_result(slots, lineages, index, plans),
         }));
         decided.unwrap_or_else(|_| (None, Rendering::kept(Reason::Panic)))
     }
@@ -598,11 +577,11 @@ impl Planner<'_> {
     fn tool_result(
         &mut self,
         slots: &[Slot],
-        texts: &[&str],
+        lineages: &Lineages<'_>,
         index: usize,
         plans: &[SlotPlan],
     ) -> (Option<Kind>, Rendering) {
-        let (slot, text) = (&slots[index], texts[index]);
+        let (slot, text) = (&slots[index], lineages.texts[index].get());
         let frame = Frame::of(text);
         let body = &text[frame.body.clone()];
         let tokenizer = self.bench.tokenizer;
@@ -613,7 +592,10 @@ impl Planner<'_> {
         if let Some(Err((kind, reason))) = own_hints.map(|hints| self.bench.admits(&counted_body, hints)) {
             return (Some(kind), Rendering::kept(reason));
         }
-        self.index_up_to(slots, texts, index, plans);
+        if self.index.len() == 0 {
+            self.index = (self.kept_index)(plans).unwrap_or_default();
+        }
+        self.index.extend(slots, lineages, plans, index);
         let repeated = self.repeat(call.label(), &counted);
         // Where most of a text stands earlier, what is left is changes: those the reader wants as they are.
         let mostly_repeated = repeated.as_ref().is_some_and(|(_, tokens)| tokens.1 * 2 < tokens.0);
@@ -658,27 +640,9 @@ impl Planner<'_> {
 
     /// The text with references to what stands earlier, and its tokens before and after, when that is worth it.
     fn repeat(&self, label: &str, counted: &CountedOnce<'_>) -> Option<(String, (usize, usize))> {
-        let folded = self.earlier.fold(label, counted.text)?.text();
+        let folded = self.index.earlier().fold(label, counted.text)?.text();
         let folded = view::thin(&folded).unwrap_or(folded);
         counted.saving(folded)
-    }
-
-    /// Adds the slots before `index` to what a reference may point at.
-    fn index_up_to(&mut self, slots: &[Slot], texts: &[&str], index: usize, plans: &[SlotPlan]) {
-        let from = std::mem::replace(&mut self.indexed, index);
-        for ((slot, text), plan) in slots[from..index].iter().zip(&texts[from..]).zip(&plans[from..]) {
-            if text.len() < FLOOR_BYTES {
-                continue;
-            }
-            let call = Call::new(slot.tool(), slot.arguments());
-            // A thinned view shows every line, and its numbers follow: to a reference it is the view itself.
-            let shown = visible(text, &plan.rendering);
-            let shown = match plan.rendering.compressor.as_str() {
-                VIEW | REPEAT => Cow::Owned(view::full(&shown)),
-                _ => shown,
-            };
-            self.earlier.add(call.label(), &shown, text);
-        }
     }
 
     /// Takes back what [`note_original`](Self::note_original) noted for a rendering that is not used.

@@ -4,6 +4,7 @@
 //! the first differing byte and the values that change can be named. Everything is in memory and bounded; after a restart the first request of a
 //! conversation has nothing to be compared with.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use headroom_store::Lineage;
@@ -384,23 +385,26 @@ fn as_sent(
     }
     let starts: Vec<usize> = pieces.iter().map(|piece| piece.span.start).collect();
     let sorted = starts.is_sorted();
-    let mut change = |offset: usize, link: String| {
+    let mut change = |offset: usize, range: Range<usize>, text: &str| {
         // Pieces stand in the provider's order, which need not be that of the body.
         let at = match sorted {
             true => starts.partition_point(|start| *start <= offset).checked_sub(1),
             false => (0..starts.len()).filter(|at| starts[*at] <= offset).max_by_key(|at| starts[*at]),
         };
         if let Some(at) = at {
-            sent[at] = *Lineage::from_bytes(sent[at]).then(link.as_bytes()).as_bytes();
+            let link = [range.start.to_le_bytes(), range.end.to_le_bytes()].concat();
+            let link = [&link[..], &Request::digest_of_text(text)].concat();
+            sent[at] = *Lineage::from_bytes(sent[at]).then(&link).as_bytes();
         }
     };
     for edit in edits {
         if let Some(slot) = request.slots().get(edit.slot) {
-            change(slot.span().start, format!("{:?}:{}", edit.range, edit.replacement));
+            change(slot.span().start, edit.range.clone(), &edit.replacement);
         }
     }
     for insertion in insertions {
-        change(insertion.range().start, insertion.text().to_owned());
+        // Where it stands in the body changes from turn to turn.
+        change(insertion.range().start, 0..0, insertion.text());
     }
     sent
 }

@@ -47,7 +47,7 @@ pub use batch::{Batch, Outcome};
 pub use error::StoreError;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresOptions;
-pub use rendering::{Lineage, Rendering, Replacement};
+pub use rendering::{Lineage, LongLink, Rendering, Replacement};
 pub use sighting::{
     Forget, Forgotten, Match, MemoryFigures, NOTE_CHARS, NOTES_PER_WORKSPACE, NewNote, Note, Remembered, Scrubbed,
     Seen, Sighting,

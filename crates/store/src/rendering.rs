@@ -34,16 +34,32 @@ impl Lineage {
     /// lineage before would stand in front of them. The last byte tells both forms apart.
     #[must_use]
     pub fn then(self, link: &[u8]) -> Self {
+        LongLink::of(link).map_or_else(|| self.after(link, 0), |link| self.then_long(link))
+    }
+
+    /// The lineage after a long link whose hash is known: what [`then`](Self::then) gives for the link itself.
+    #[must_use]
+    pub fn then_long(self, link: LongLink) -> Self {
+        self.after(&link.0, 1)
+    }
+
+    fn after(self, link: &[u8], form: u8) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.0);
-        if link.len() < OWN_HASH_FROM {
-            hasher.update(link).update(&[0]);
-        } else {
-            hasher.update(blake3::hash(link).as_bytes()).update(&[1]);
-        }
+        hasher.update(&self.0).update(link).update(&[form]);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(bytes)
+    }
+}
+
+/// The hash of a long link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LongLink([u8; 32]);
+
+impl LongLink {
+    /// Hashes a link; `None` for one that is not long.
+    pub fn of(link: &[u8]) -> Option<Self> {
+        (link.len() >= OWN_HASH_FROM).then(|| Self(*blake3::hash(link).as_bytes()))
     }
 }
 
@@ -136,6 +152,7 @@ mod tests {
             let (start, end) = long.as_bytes().split_at(cut);
             assert!(seen.insert(root.then(start)), "{cut}");
             assert!(seen.insert(root.then(start).then(end)), "{cut}, then the rest");
+            assert!(LongLink::of(start).is_none_or(|link| root.then_long(link) == root.then(start)));
         }
         // What stands for a long link is none of the short ones.
         assert!(seen.insert(root.then(hash.as_bytes())));

@@ -21,6 +21,11 @@ impl Literal {
         Self { inner, decoded: escaped.then(OnceLock::new) }
     }
 
+    /// The bytes between the quotes, where they are not the text itself.
+    pub(crate) fn spelling(&self) -> Option<&[u8]> {
+        self.decoded.is_some().then_some(&self.inner[..])
+    }
+
     /// The decoded text.
     pub(crate) fn text(&self) -> &str {
         match &self.decoded {

@@ -185,6 +185,11 @@ impl Slot {
         self.literal.text()
     }
 
+    /// The text as it stands in the body between the quotes, where that is another than the text itself.
+    pub fn spelling(&self) -> Option<&[u8]> {
+        self.literal.spelling()
+    }
+
     /// Byte range of the JSON string in the body, quotes included.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
@@ -224,10 +229,15 @@ impl Slot {
 pub struct Edit {
     /// Index in [`Request::slots`].
     pub slot: usize,
-    /// Bytes of the decoded text to replace; both ends on character boundaries.
+    /// Bytes of the decoded text to replace, both ends on character boundaries; or [`WHOLE`](Self::WHOLE).
     pub range: Range<usize>,
     /// The text to put there.
     pub replacement: String,
+}
+
+impl Edit {
+    /// The range of the whole text, whatever its length. An edit with it is the only one of its slot, and needs no decoded text.
+    pub const WHOLE: Range<usize> = 0..usize::MAX;
 }
 
 /// A change outside the slots that this crate proposes itself: our tool, or a hidden exchange.
@@ -363,6 +373,13 @@ impl Request {
         sorted.sort_by_key(|edit| (edit.slot, edit.range.start, edit.range.end));
         for of_slot in sorted.chunk_by(|a, b| a.slot == b.slot) {
             let Some(slot) = self.slots().get(of_slot[0].slot) else { continue };
+            let start = slot.span.start + 1;
+            if let [whole] = of_slot
+                && whole.range == Edit::WHOLE
+            {
+                pieces.push((start..slot.span.end - 1, Cow::Owned(written(&whole.replacement))));
+                continue;
+            }
             let text = slot.text();
             let mut done = 0;
             let fitting: Vec<&Edit> = of_slot
@@ -376,11 +393,8 @@ impl Request {
                     fits
                 })
                 .collect();
-            let start = slot.span.start + 1;
             for (edit, raw) in fitting.iter().zip(slot.literal.locate(fitting.iter().map(|edit| &edit.range))) {
-                let mut literal = Vec::with_capacity(edit.replacement.len() + edit.replacement.len() / 16);
-                encode(&edit.replacement, &mut literal);
-                pieces.push((start + raw.start..start + raw.end, Cow::Owned(literal)));
+                pieces.push((start + raw.start..start + raw.end, Cow::Owned(written(&edit.replacement))));
             }
         }
     }
@@ -392,4 +406,11 @@ impl Request {
     pub(crate) fn outline(&self) -> &Outline {
         &self.inner.outline
     }
+}
+
+/// A text as it stands between quotes.
+fn written(text: &str) -> Vec<u8> {
+    let mut literal = Vec::with_capacity(text.len() + text.len() / 16);
+    encode(text, &mut literal);
+    literal
 }

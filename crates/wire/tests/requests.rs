@@ -358,6 +358,11 @@ fn edits_that_do_not_fit_are_left_out() {
         &[],
     );
     assert_eq!(String::from_utf8(spliced).unwrap(), r#"{"model":"gpt","messages":[{"role":"user","content":"AéB"}]}"#);
+    // The whole text is not replaced beside a part of it.
+    let spliced = request.splice(&[edit(0, Edit::WHOLE, "all"), edit(0, 3..4, "B")], &[]);
+    assert_eq!(String::from_utf8(spliced).unwrap(), r#"{"model":"gpt","messages":[{"role":"user","content":"aéB"}]}"#);
+    let spliced = request.splice(&[edit(0, Edit::WHOLE, "all")], &[]);
+    assert_eq!(String::from_utf8(spliced).unwrap(), r#"{"model":"gpt","messages":[{"role":"user","content":"all"}]}"#);
 }
 
 /// Spells a JSON value with white space and escapes that no serialiser would choose.
@@ -514,6 +519,10 @@ fn recorded_requests_pass_and_only_their_slots_change() {
         };
         let edits: Vec<Edit> = request.slots().iter().enumerate().map(whole).collect();
         assert_eq!(String::from_utf8(request.splice(&edits, &[])).unwrap(), expected);
+        // The same before anything is decoded.
+        let unread = parse(request.dialect(), body.clone());
+        let edits: Vec<Edit> = edits.into_iter().map(|edit| Edit { range: Edit::WHOLE, ..edit }).collect();
+        assert_eq!(String::from_utf8(unread.splice(&edits, &[])).unwrap(), expected);
     }
     assert!(slots > recorded.len() / 2, "{slots} slots in {} requests", recorded.len());
 }

@@ -61,6 +61,14 @@ impl Earlier {
         }
     }
 
+    /// About how many bytes it takes.
+    pub const fn bytes(&self) -> usize {
+        self.text.capacity()
+            + self.lines.capacity() * size_of::<Line>()
+            + self.source_of.capacity() * size_of::<u32>()
+            + self.seeds.bytes()
+    }
+
     /// Whether there is nothing to refer to.
     pub const fn is_empty(&self) -> bool {
         self.sources.is_empty()

@@ -40,6 +40,12 @@ impl Seeds {
         self.nodes.push(Node { line, before });
     }
 
+    /// About how many bytes they take.
+    pub(super) const fn bytes(&self) -> usize {
+        // A map has up to half of its places free.
+        self.nodes.len() * (size_of::<Node>() + 2 * size_of::<(u64, u32)>())
+    }
+
     /// The lines at which a seed stands, the latest first.
     pub(super) fn places(&self, seed: u64) -> impl Iterator<Item = usize> + '_ {
         let mut next = self.latest.get(&seed).copied();

@@ -9,8 +9,12 @@ use headroom_core::{Goal, Reason, Segment};
 use headroom_store::{Batch, Rendering, Replacement, Scope, Store};
 use headroom_wire::{Dialect, Request, parse};
 
-use super::{Known, Plan, Planning, Processors, lineages};
+use super::{At, Indexes, Known, Lineages, Plan, Planning, Processors, Spellings};
 use crate::{Engine, Kinds, Mode, Policy, route};
+
+fn lineages<'r>(request: &'r Request, kinds: &Kinds) -> Lineages<'r> {
+    super::lineages(request, b"", kinds, &super::lineages::Known::of)
+}
 
 fn send(engine: &Engine, request: &Request) -> Option<Vec<u8>> {
     engine.prepare(&Scope::default(), request, &Policy::of(Mode::Lossless)).body
@@ -37,7 +41,7 @@ fn what_an_older_version_sent_is_sent_again() {
     let engine = Engine::new(Store::memory());
     let first = parse(Dialect::OpenAiChat, body(1));
     assert!(send(&engine, &first).is_some(), "the text is one that this version compresses");
-    let lineage = lineages(&first, b"", &Kinds::DEFAULT).slots[1];
+    let lineage = lineages(&first, &Kinds::DEFAULT).slots[1];
     // A store in which an older version decided to send the slot another way.
     let store = Store::memory();
     let mut batch = Batch::at(1);
@@ -79,7 +83,7 @@ fn rows(seed: usize, rows: usize) -> String {
 }
 
 /// Results of every fate: compressed, referenced whole and in part, edited, too small, failed, and one over which a compressor panics.
-fn every_fate() -> Request {
+fn every_fate() -> Vec<(&'static str, &'static str, String)> {
     let code: String = (0..400).map(|n| format!("pub fn f{n}(x: u32) -> u32 {{\n    x + {n}\n}}\n")).collect();
     let grown = format!("{}{}", log(7919, 400), "2026-01-06T00:00:00Z ERROR disk full\n".repeat(3));
     let mut results = vec![
@@ -94,7 +98,7 @@ fn every_fate() -> Request {
         ("shell", r#"{"command":"panic"}"#, format!("panic\n{}", log(31, 300))),
     ];
     results.extend((0..8).map(|n| ("query", "{}", rows(5 + n, 700))));
-    conversation(&results)
+    results
 }
 
 fn plan(
@@ -104,12 +108,54 @@ fn plan(
     late: &(dyn Fn() -> bool + Sync),
 ) -> Plan {
     let policy = Policy::of(Mode::Standard);
-    let lineages = lineages(request, b"", &policy.kinds);
-    let known = Known::nothing(request.slots().len());
-    let store = Store::memory();
-    let key = store.handle_key();
-    Planning { request, lineages: &lineages, known: &known, policy: &policy, key, compress, processors }
-        .plan(true, late)
+    let lineages = lineages(request, &policy.kinds);
+    let (known, indexes) = (Known::nothing(request.slots().len()), Indexes::new());
+    let (store, scope) = (Store::memory(), Scope::default().digest());
+    let (lineages, policy, indexes, key) = (&lineages, &policy, &indexes, store.handle_key());
+    Planning { request, lineages, known: &known, policy, key, compress, processors, indexes, scope }.plan(true, late)
+}
+
+/// What the turn before found out about the texts and lines of a conversation saves work and decides nothing.
+#[test]
+fn a_turn_decides_the_same_with_and_without_what_the_turn_before_left() {
+    let policy = &Policy::of(Mode::Standard);
+    let (store, scope, processors) = (Store::memory(), Scope::default().digest(), &Processors::new(1));
+    let (key, compress) = (store.handle_key(), &unless_told_to_panic);
+    let (indexes, spellings) = (Indexes::new(), Spellings::new());
+    let results = every_fate();
+    let (mut sent, mut reused) = (Vec::new(), 0);
+    for turns in 1..=results.len() {
+        let request = &conversation(&results[..turns]);
+        let lineages = &lineages(request, &policy.kinds);
+        let known_spellings = super::lineages(request, b"", &policy.kinds, &|slot| spellings.known(scope, slot));
+        assert_eq!((known_spellings.conversation, &known_spellings.slots), (lineages.conversation, &lineages.slots));
+        assert!(
+            known_spellings.texts.iter().zip(&lineages.texts).all(|(a, b)| (a.len(), a.get()) == (b.len(), b.get()))
+        );
+        let mut known = Known::nothing(request.slots().len());
+        for (at, rendering) in sent.drain(..) {
+            known.note(At::Slot(at), lineages, rendering);
+        }
+        let known = &known;
+        let kept = indexes.take(scope, lineages, &[]).is_some();
+        assert!(!kept, "an index is of slots, and here are none");
+        let planned = [&indexes, &Indexes::new()].map(|indexes| {
+            Planning { request, lineages, known, policy, key, compress, processors, indexes, scope }
+                .plan(true, &|| false)
+        });
+        assert_eq!(format!("{:?}", planned[0]), format!("{:?}", planned[1]), "{turns}");
+        if let Some(index) = indexes.take(scope, lineages, &planned[0].slots) {
+            reused += 1;
+            indexes.keep(scope, lineages, index);
+        }
+        sent.extend(planned[0].slots.iter().map(|slot| slot.rendering.clone()).enumerate());
+    }
+    assert!(reused * 2 > results.len(), "{reused} of {}", results.len());
+    // Sent another way, the same slots have no index.
+    let request = conversation(&results);
+    let lineages = lineages(&request, &policy.kinds);
+    let kept = super::as_it_came(&request, Reason::Refused);
+    assert!(indexes.take(scope, &lineages, &kept.slots).is_none());
 }
 
 fn unless_told_to_panic(segment: &Segment<'_>, goal: &Goal<'_>) -> Outcome {
@@ -127,7 +173,7 @@ fn without_handles(plan: &Plan) -> String {
 
 #[test]
 fn with_helpers_a_plan_is_the_same() {
-    let request = every_fate();
+    let request = conversation(&every_fate());
     let alone = plan(&request, &Processors::new(1), &unless_told_to_panic, &|| false);
     let reasons: HashSet<Reason> = alone.slots.iter().map(|slot| slot.rendering.reason).collect();
     for reason in [Reason::Compressed, Reason::Repeated, Reason::Editable, Reason::BelowFloor, Reason::Panic] {
@@ -149,7 +195,7 @@ fn with_helpers_a_plan_is_the_same() {
 
 #[test]
 fn helpers_take_only_processors_that_nobody_uses() {
-    let request = every_fate();
+    let request = conversation(&every_fate());
     let processors = Processors::new(3);
     let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let compress = |segment: &Segment<'_>, goal: &Goal<'_>| {
@@ -170,7 +216,7 @@ fn helpers_take_only_processors_that_nobody_uses() {
 
 #[test]
 fn with_helpers_too_a_plan_ends_when_it_is_late() {
-    let request = every_fate();
+    let request = conversation(&every_fate());
     let done = AtomicUsize::new(0);
     let compress = |segment: &Segment<'_>, goal: &Goal<'_>| {
         done.fetch_add(1, Ordering::SeqCst);
