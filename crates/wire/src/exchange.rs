@@ -140,6 +140,34 @@ impl Identity {
     }
 }
 
+/// Parts of this many bytes on are hashed on their own: in one with what stands before it BLAKE3 takes a part 1 KiB by 1 KiB.
+const OWN_HASH_FROM: usize = 2048;
+
+/// The hash of what was said, part by part.
+#[derive(Debug)]
+pub(crate) struct Said(blake3::Hasher);
+
+impl Said {
+    fn new() -> Self {
+        Self(blake3::Hasher::new())
+    }
+
+    /// Adds a part, which is a text.
+    pub(crate) fn update(&mut self, part: &[u8]) -> &mut Self {
+        if part.len() < OWN_HASH_FROM {
+            self.0.update(part);
+        } else {
+            // No text has such a byte.
+            self.0.update(&[0xff]).update(blake3::hash(part).as_bytes());
+        }
+        self
+    }
+
+    fn so_far(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
+
 /// The name of a message that is known by `key` and follows messages with this lineage.
 fn filing_key(key: &[u8; 32], lineage: &[u8; 32]) -> ContentHash {
     ContentHash::from_bytes(*blake3::Hasher::new().update(key).update(lineage).finalize().as_bytes())
@@ -152,10 +180,10 @@ impl Request {
         let Some(document) = self.document() else { return Vec::new() };
         let last = self.messages().iter().rposition(|message| message.role == Role::Assistant);
         let mut keys: Vec<ContentHash> = self.resumed().map(|key| filing_key(&key, &NO_LINEAGE)).into_iter().collect();
-        let mut lineage = blake3::Hasher::new();
+        let mut lineage = Said::new();
         for message in &self.messages()[..last.map_or(0, |last| last + 1)] {
             if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
-                keys.push(filing_key(&key, lineage.finalize().as_bytes()));
+                keys.push(filing_key(&key, &lineage.so_far()));
             }
             self.dialect().protocol().digest(document, message, &mut lineage);
         }
@@ -175,10 +203,10 @@ impl Request {
             }
         }
         let mut used = vec![false; exchanges.len()];
-        let mut lineage = blake3::Hasher::new();
+        let mut lineage = Said::new();
         for (index, message) in self.messages().iter().enumerate() {
             if let Some(key) = self.identity(document, message).and_then(|identity| identity.key()) {
-                let before = *lineage.finalize().as_bytes();
+                let before = lineage.so_far();
                 let fits = |exchange: &Exchange| {
                     exchange.dialect == self.dialect() && exchange.key == key && exchange.lineage == before
                 };
@@ -197,11 +225,11 @@ impl Request {
     /// Hash of all messages: the lineage of the reply to this request. Cache markers and unknown fields do not count, because
     /// clients move them between turns.
     pub(crate) fn lineage(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = Said::new();
         if let Some(document) = self.document() {
             self.messages().iter().for_each(|message| self.dialect().protocol().digest(document, message, &mut hasher));
         }
-        *hasher.finalize().as_bytes()
+        hasher.so_far()
     }
 
     /// The key of the response that this request goes on from.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Filing, Identity};
+use crate::exchange::{Exchange, ExchangePlace, Filing, Identity, Said};
 use crate::request::{Insertion, Message, Outline, Request};
 use crate::scan::Id;
 use crate::sse::Event;
@@ -33,7 +33,7 @@ pub(crate) trait Protocol: Sync {
 
     /// Adds what a message says to a hash. The same message must give the same bytes on later turns, whatever cache markers the
     /// client has moved.
-    fn digest(&self, document: &Document, message: &Message, hasher: &mut blake3::Hasher);
+    fn digest(&self, document: &Document, message: &Message, hasher: &mut Said);
 
     /// Where the hidden parts of an exchange go around an assistant message that was recognised.
     fn reinsert(&self, place: &ExchangePlace<'_>, exchange: &Exchange) -> Option<Vec<Insertion>>;

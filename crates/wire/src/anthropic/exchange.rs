@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::document::Document;
-use crate::exchange::{Count, Exchange, ExchangePlace, Identity, Round};
+use crate::exchange::{Count, Exchange, ExchangePlace, Identity, Round, Said};
 use crate::request::{Insertion, Message, Role};
 
 pub(crate) fn identity(document: &Document, message: &Message) -> Option<Identity> {
@@ -24,7 +24,7 @@ pub(crate) fn identity(document: &Document, message: &Message) -> Option<Identit
 }
 
 /// Hashes what a message says: a lone text block counts as the string it may also be spelled as.
-pub(crate) fn digest(document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+pub(crate) fn digest(document: &Document, message: &Message, hasher: &mut Said) {
     let [Some(role), Some(content)] = document.fields(message.node, ["role", "content"]).unwrap_or_default() else {
         hasher.update(b"?");
         return;
@@ -33,7 +33,7 @@ pub(crate) fn digest(document: &Document, message: &Message, hasher: &mut blake3
     digest_content(document, content, hasher);
 }
 
-fn digest_content(document: &Document, content: usize, hasher: &mut blake3::Hasher) {
+fn digest_content(document: &Document, content: usize, hasher: &mut Said) {
     if document.is_string(content) {
         hasher.update(b"text").update(document.raw(content).as_bytes());
     }

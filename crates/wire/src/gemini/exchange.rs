@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{call_of, either};
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Filing, Identity};
+use crate::exchange::{Exchange, ExchangePlace, Filing, Identity, Said};
 use crate::request::{Insertion, Message, Request, Role};
 use crate::scan::Id;
 use crate::turn::{Heard, ItemKind, Shown};
@@ -59,7 +59,7 @@ fn canonical(value: &Value, out: &mut String) {
 }
 
 /// Hashes what the client says. The model's own messages do not count: a client may keep a streamed one in pieces.
-pub(super) fn digest(document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+pub(super) fn digest(document: &Document, message: &Message, hasher: &mut Said) {
     if message.role == Role::Assistant {
         return;
     }

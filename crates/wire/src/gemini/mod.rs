@@ -12,7 +12,7 @@ mod usage;
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Filing, Identity};
+use crate::exchange::{Exchange, ExchangePlace, Filing, Identity, Said};
 use crate::literal::quoted;
 use crate::protocol::{Protocol, Stream};
 use crate::request::{Insertion, Message, Outline, Request};
@@ -46,7 +46,7 @@ impl Protocol for Gemini {
         exchange::identity(document, message.node)
     }
 
-    fn digest(&self, document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+    fn digest(&self, document: &Document, message: &Message, hasher: &mut Said) {
         exchange::digest(document, message, hasher);
     }
 

@@ -1,7 +1,7 @@
 //! Hidden exchanges in a Chat Completions request.
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Identity, Round};
+use crate::exchange::{Exchange, ExchangePlace, Identity, Round, Said};
 use crate::literal::quoted;
 use crate::request::{Insertion, Message};
 
@@ -22,7 +22,7 @@ pub(crate) fn identity(document: &Document, message: &Message) -> Option<Identit
 }
 
 /// Hashes what a message says.
-pub(crate) fn digest(document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+pub(crate) fn digest(document: &Document, message: &Message, hasher: &mut Said) {
     let names = ["role", "content", "tool_call_id", "tool_calls"];
     let [role, content, id, calls] = document.fields(message.node, names).unwrap_or_default();
     hasher.update(b"message");

@@ -9,7 +9,7 @@ mod usage;
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Identity};
+use crate::exchange::{Exchange, ExchangePlace, Identity, Said};
 use crate::literal::quoted;
 use crate::protocol::{Protocol, Stream};
 use crate::request::{Insertion, Message, Outline, Request};
@@ -38,7 +38,7 @@ impl Protocol for OpenAiChat {
         exchange::identity(document, message)
     }
 
-    fn digest(&self, document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+    fn digest(&self, document: &Document, message: &Message, hasher: &mut Said) {
         exchange::digest(document, message, hasher);
     }
 

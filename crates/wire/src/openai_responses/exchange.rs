@@ -2,7 +2,7 @@
 
 use super::kind;
 use crate::document::Document;
-use crate::exchange::{Count, Exchange, ExchangePlace, Filing, Identity};
+use crate::exchange::{Count, Exchange, ExchangePlace, Filing, Identity, Said};
 use crate::literal::quoted;
 use crate::request::{Insertion, Message, Request, Role};
 use crate::scan::Id;
@@ -35,7 +35,7 @@ fn text(document: &Document, content: Id) -> String {
 
 /// Hashes what the client says: its words, and what its tools gave. The model's own items do not count, because the same one may come
 /// back whole, shortened, as a reference or not at all; results name the calls they belong to.
-pub(super) fn digest(document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+pub(super) fn digest(document: &Document, message: &Message, hasher: &mut Said) {
     let item = message.node;
     if message.role == Role::Assistant || may_be_the_providers(&kind(document, item)) {
         return;

@@ -15,7 +15,7 @@ mod usage;
 use bytes::Bytes;
 
 use crate::document::Document;
-use crate::exchange::{Exchange, ExchangePlace, Filing, Identity};
+use crate::exchange::{Exchange, ExchangePlace, Filing, Identity, Said};
 use crate::literal::quoted;
 use crate::protocol::{Protocol, Stream};
 use crate::request::{Insertion, Message, Outline, Request};
@@ -48,7 +48,7 @@ impl Protocol for OpenAiResponses {
         exchange::identity(document, message.node)
     }
 
-    fn digest(&self, document: &Document, message: &Message, hasher: &mut blake3::Hasher) {
+    fn digest(&self, document: &Document, message: &Message, hasher: &mut Said) {
         exchange::digest(document, message, hasher);
     }
 
