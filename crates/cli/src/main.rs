@@ -20,7 +20,7 @@ use args::{Cli, Command, ConfigAction, Errors, McpAction, McpArgs};
 use error::CliError;
 use settings::{Said, Settings, SettingsError};
 
-#[cfg(target_env = "musl")]
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

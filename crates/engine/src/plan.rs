@@ -1,4 +1,4 @@
-//! Deciding how each slot of a request is sent: align, route, compress, weigh. Pure.
+//! Deciding how each slot of a request is sent: align, route, compress, weigh. Pure, but for an index that is left to the next turn and decides nothing.
 //!
 //! A decision is a function of the policy, the slot and the slots before it, never of what follows. What was sent before is
 //! looked up by its [`Lineage`] and sent again; only slots without a rendering are decided here.
