@@ -20,7 +20,7 @@ use args::{Cli, Command, ConfigAction, Errors, McpAction, McpArgs};
 use error::CliError;
 use settings::{Said, Settings, SettingsError};
 
-#[cfg(unix)]
+#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
