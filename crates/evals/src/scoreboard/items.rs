@@ -109,6 +109,8 @@ pub struct Item {
     pub command: Option<String>,
     /// Its exit code, if the corpus says.
     pub exit_code: Option<i32>,
+    /// What its reader wants to know, if the corpus says.
+    pub query: Option<String>,
     /// Strings that the corpus says must be found in it (failed tests, sentences of an article, answers).
     pub probes: Vec<String>,
     /// For logs: the event that people labelled each line with.
@@ -146,6 +148,9 @@ pub fn load(root: &Path) -> Vec<Item> {
         let set = name.rsplit_once('/').map_or(".", |(set, _)| set).to_owned();
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("md") => items.extend(case(&set, &name, &text)),
+            Some("jsonl") if set == "qa" && name.ends_with("_multipassage.jsonl") => {
+                items.extend(questions(&set, &name, &text));
+            }
             Some("jsonl") if set == "qa" => items.extend(passages(root, &set, &name, &text)),
             Some("jsonl") if set.starts_with("commands") => items.extend(recorded(&set, &name, &text)),
             _ => items.push(known.item(set, name, text)),
@@ -215,6 +220,7 @@ impl Known {
             probes: self.probes.get(&name).cloned().unwrap_or_default(),
             events: self.events.get(&name).cloned().unwrap_or_default(),
             exit_code: None,
+            query: None,
             command,
             set,
             name,
@@ -243,6 +249,7 @@ fn recorded(set: &str, name: &str, text: &str) -> Vec<Item> {
                 exit_code: record["exit_code"].as_i64().and_then(|code| code.try_into().ok()),
                 command,
                 text,
+                query: None,
                 probes: Vec::new(),
                 events: Vec::new(),
             })
@@ -271,11 +278,48 @@ fn passages(root: &Path, set: &str, name: &str, text: &str) -> Vec<Item> {
                 text: record["text"].as_str()?.to_owned(),
                 command: None,
                 exit_code: None,
+                query: None,
                 probes: answers.remove(&passage).unwrap_or_default(),
                 events: Vec::new(),
             })
         })
         .collect()
+}
+
+/// Questions, each with many passages of which a few hold the answer.
+fn questions(set: &str, name: &str, text: &str) -> Vec<Item> {
+    let records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    records
+        .filter_map(|record| {
+            let texts = |key: &str| record[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let contexts: Vec<&str> = texts("contexts").collect();
+            let gold = record["gold"].as_array()?.iter().filter_map(|place| contexts.get(place.as_u64()? as usize));
+            let spans = gold.flat_map(|context| texts("answers").filter_map(|answer| in_its_sentence(context, answer)));
+            Some(Item {
+                family: Family::Prose,
+                set: format!("{set}/questions"),
+                name: format!("{name}#{}", record["id"].as_str().unwrap_or_default()),
+                query: Some(record["question"].as_str()?.to_owned()),
+                command: None,
+                exit_code: None,
+                // People gave several answers where one is enough.
+                probes: spans.take(1).collect(),
+                events: Vec::new(),
+                text: contexts.join("\n\n"),
+            })
+        })
+        .collect()
+}
+
+/// An answer with up to so many bytes of its sentence on both sides, so that the same words elsewhere do not count.
+fn in_its_sentence(context: &str, answer: &str) -> Option<String> {
+    const AROUND: usize = 24;
+    let start = context.find(answer)?;
+    let (before, after) = (&context[..start], &context[start + answer.len()..]);
+    let ends = |c: char| matches!(c, '.' | '!' | '?' | '\n');
+    let left = before.rfind(ends).map_or(0, |at| at + 1).max(before.ceil_char_boundary(start.saturating_sub(AROUND)));
+    let right = after.find(ends).unwrap_or(after.len()).min(after.floor_char_boundary(AROUND));
+    Some(context[left..start + answer.len() + right].trim().to_owned())
 }
 
 /// A literate case of this repository: its input, its command, and the facts that must survive.
@@ -299,7 +343,40 @@ fn case(set: &str, name: &str, text: &str) -> Option<Item> {
         text: format!("{input}\n"),
         exit_code: header("exit:").and_then(|code| code.parse().ok()),
         command,
+        query: None,
         probes: facts.lines().filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect(),
         events: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_looked_for_in_its_own_sentence() {
+        let context =
+            "It rained. Weeks later the council, which met in Örebro, gave 300 crowns to the mill. It burned.";
+        assert_eq!(
+            in_its_sentence(context, "300 crowns").as_deref(),
+            Some("ch met in Örebro, gave 300 crowns to the mill")
+        );
+        assert_eq!(in_its_sentence(context, "It burned").as_deref(), Some("It burned"));
+        assert_eq!(in_its_sentence(context, "a castle"), None);
+    }
+
+    #[test]
+    fn a_question_is_an_item_with_all_its_passages() {
+        let record = serde_json::json!({
+            "id": "q1", "question": "Who paid?", "answers": ["the mill", "a mill"], "gold": [1],
+            "contexts": ["Nobody paid.", "In the end the mill paid. So it goes.", "A bill came."],
+        });
+        let items = questions("qa", "qa/x_multipassage.jsonl", &record.to_string());
+        let [item] = &items[..] else { panic!("{} items", items.len()) };
+        assert_eq!(item.text, "Nobody paid.\n\nIn the end the mill paid. So it goes.\n\nA bill came.");
+        assert_eq!(
+            (item.query.as_deref(), &item.probes[..]),
+            (Some("Who paid?"), &["In the end the mill paid".to_owned()][..])
+        );
+    }
 }

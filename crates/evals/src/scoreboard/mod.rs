@@ -207,7 +207,12 @@ fn compressed(item: &Item, level: Level, engine: &Engine, options: &Options) -> 
     let hints = if options.as_files || item.family == Family::Code {
         Hints { path: Some(&item.name), ..Hints::NONE }
     } else {
-        Hints { command: item.command.as_deref(), exit_code: item.exit_code, ..Hints::NONE }
+        Hints {
+            command: item.command.as_deref(),
+            exit_code: item.exit_code,
+            query: item.query.as_deref(),
+            ..Hints::NONE
+        }
     };
     let scope = Scope::default();
     let start = Instant::now();

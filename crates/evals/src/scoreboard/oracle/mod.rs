@@ -132,6 +132,7 @@ mod tests {
             text: text.to_owned(),
             command: None,
             exit_code: None,
+            query: None,
             probes: Vec::new(),
             events: Vec::new(),
         }
