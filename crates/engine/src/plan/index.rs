@@ -12,8 +12,9 @@ use super::{FLOOR_BYTES, Lineages, REPEAT, SlotPlan, VIEW, visible};
 use crate::hints::Call;
 use crate::memo::Memo;
 
-/// Bytes of indexes in memory. An index takes about as much as the texts that the model sees.
-const INDEX_BYTES: usize = 8 << 20;
+/// Bytes of indexes in memory. An index takes two to three times as much as the texts that the model sees; one of more than half of this is
+/// made anew on each turn.
+const INDEX_BYTES: usize = 16 << 20;
 
 /// The first slots of a request, indexed.
 #[derive(Debug, Default)]
