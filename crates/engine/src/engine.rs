@@ -280,7 +280,7 @@ impl Engine {
     }
 
     fn lineages<'r>(&self, scope: Lineage, request: &'r Request, tools: &[u8], policy: &Policy) -> Lineages<'r> {
-        plan::lineages(request, tools, &policy.kinds, &|slot| self.inner.spellings.known(scope, slot))
+        plan::lineages(request, tools, &policy.kinds, &|slot| self.inner.spellings.identity(scope, slot))
     }
 
     /// Records what was decided now, if it is still wanted. What cannot be recorded is not sent.

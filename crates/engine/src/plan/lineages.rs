@@ -46,7 +46,7 @@ pub(crate) fn lineages<'r>(
     request: &'r Request,
     tools: &[u8],
     kinds: &Kinds,
-    known: &dyn Fn(&Slot) -> Known,
+    identity: &dyn Fn(&Slot) -> Identity,
 ) -> Lineages<'r> {
     let mut lineage = Lineage::root(request.dialect().name().as_bytes()).then(tools);
     if let Some(settings) = kinds.canonical() {
@@ -61,7 +61,7 @@ pub(crate) fn lineages<'r>(
             SlotRole::ToolResult => "result",
             SlotRole::UserText => "user",
         };
-        let Known { link, bytes } = known(slot);
+        let Identity { link, bytes } = identity(slot);
         lineage = lineage
             .then(role.as_bytes())
             .then(slot.tool().unwrap_or_default().as_bytes())
@@ -113,13 +113,13 @@ impl<'r> Text<'r> {
 
 /// What a lineage needs to know of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct Identity {
     /// `None` for a short one.
     link: Option<LongLink>,
     bytes: usize,
 }
 
-impl Known {
+impl Identity {
     /// Reads the text.
     pub(crate) fn of(slot: &Slot) -> Self {
         let text = slot.text();
@@ -129,7 +129,7 @@ impl Known {
 
 /// Long texts that were decoded before, by how they were spelled. Clients spell what they send again as they did before.
 #[derive(Debug)]
-pub(crate) struct Spellings(Memo<Known>);
+pub(crate) struct Spellings(Memo<Identity>);
 
 impl Spellings {
     pub(crate) fn new() -> Self {
@@ -137,17 +137,17 @@ impl Spellings {
     }
 
     /// What a lineage needs to know of a slot's text, for the scope with this digest.
-    pub(crate) fn known(&self, scope: Lineage, slot: &Slot) -> Known {
+    pub(crate) fn identity(&self, scope: Lineage, slot: &Slot) -> Identity {
         // A spelling is at least as long as the text.
-        let Some(spelling) = slot.spelling().and_then(LongLink::of) else { return Known::of(slot) };
+        let Some(spelling) = slot.spelling().and_then(LongLink::of) else { return Identity::of(slot) };
         let key = Lineage::root(b"spelling").then_long(spelling);
-        if let Some(known) = self.0.get(scope, key) {
-            return *known;
+        if let Some(identity) = self.0.get(scope, key) {
+            return *identity;
         }
-        let known = Known::of(slot);
-        if known.link.is_some() {
-            self.0.insert(scope, key, Arc::new(known), 0);
+        let identity = Identity::of(slot);
+        if identity.link.is_some() {
+            self.0.insert(scope, key, Arc::new(identity), 0);
         }
-        known
+        identity
     }
 }

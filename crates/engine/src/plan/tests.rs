@@ -13,7 +13,7 @@ use super::{At, Indexes, Known, Lineages, Plan, Planning, Processors, Spellings}
 use crate::{Engine, Kinds, Mode, Policy, route};
 
 fn lineages<'r>(request: &'r Request, kinds: &Kinds) -> Lineages<'r> {
-    super::lineages(request, b"", kinds, &super::lineages::Known::of)
+    super::lineages(request, b"", kinds, &super::lineages::Identity::of)
 }
 
 fn send(engine: &Engine, request: &Request) -> Option<Vec<u8>> {
@@ -127,11 +127,9 @@ fn a_turn_decides_the_same_with_and_without_what_the_turn_before_left() {
     for turns in 1..=results.len() {
         let request = &conversation(&results[..turns]);
         let lineages = &lineages(request, &policy.kinds);
-        let known_spellings = super::lineages(request, b"", &policy.kinds, &|slot| spellings.known(scope, slot));
-        assert_eq!((known_spellings.conversation, &known_spellings.slots), (lineages.conversation, &lineages.slots));
-        assert!(
-            known_spellings.texts.iter().zip(&lineages.texts).all(|(a, b)| (a.len(), a.get()) == (b.len(), b.get()))
-        );
+        let spelled = super::lineages(request, b"", &policy.kinds, &|slot| spellings.identity(scope, slot));
+        assert_eq!((spelled.conversation, &spelled.slots), (lineages.conversation, &lineages.slots));
+        assert!(spelled.texts.iter().zip(&lineages.texts).all(|(a, b)| (a.len(), a.get()) == (b.len(), b.get())));
         let mut known = Known::nothing(request.slots().len());
         for (at, rendering) in sent.drain(..) {
             known.note(At::Slot(at), lineages, rendering);
