@@ -174,7 +174,7 @@ fn encode(text: &str, goal: &Goal<'_>, phrases: Phrases) -> Option<String> {
     }
     let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
     let source = again.as_deref().unwrap_or(text);
-    let lines: Vec<&str> = source.split('\n').map(lines::body).collect();
+    let lines: Vec<&str> = lines::each(source).map(lines::body).collect();
     let mut fixed = verbatim::lines(&lines);
     if again.is_some() {
         fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));
