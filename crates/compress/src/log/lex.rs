@@ -93,14 +93,22 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
         }
         let start = at;
         let mut traits = 0;
-        while let Some(byte) = bytes.get(at) {
-            let class = CLASS[*byte as usize];
+        loop {
+            // Up to what may end the word.
+            let mut class = 0;
+            for byte in &bytes[at..] {
+                class = CLASS[*byte as usize];
+                if class & PART == 0 {
+                    break;
+                }
+                traits |= class;
+                at += 1;
+            }
             let between_digits =
                 || at > start && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-            if class & PART == 0 && !(class == COMMA && between_digits()) {
+            if class != COMMA || at >= bytes.len() || !between_digits() {
                 break;
             }
-            traits |= class;
             at += 1;
         }
         let digit = traits & DIGIT != 0;
