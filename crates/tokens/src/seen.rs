@@ -38,8 +38,9 @@ const MASKS: [Place; SHORT + 1] = {
     masks
 };
 
-/// Places for long pieces; a power of two.
-const LONG_PLACES: usize = 1 << 8;
+/// Places for long pieces, such as rules and progress bars; a power of two. Longer ones than so many bytes are not kept.
+const LONG_PLACES: usize = 1 << 7;
+const LONG: usize = 1 << 11;
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -52,10 +53,8 @@ pub(crate) struct Seen {
     shortest: Box<[u64]>,
     /// Short ones.
     places: Box<[Place]>,
-    /// Long ones of the text that is being counted, such as rules and progress bars.
-    long: Box<[Long; LONG_PLACES]>,
-    /// How many texts were begun.
-    texts: u64,
+    /// Long ones with their tokens.
+    long: Vec<(Box<[u8]>, usize)>,
 }
 
 /// Where a thread keeps what it has seen.
@@ -66,27 +65,12 @@ impl Default for Seen {
         Self {
             shortest: vec![0; SHORTEST_PLACES].into(),
             places: vec![(0, 0); PLACES].into(),
-            long: Box::new([Long::default(); LONG_PLACES]),
-            texts: 0,
+            long: vec![(Box::default(), 0); LONG_PLACES],
         }
     }
 }
 
-/// A long piece: in which text and where it stands, and its tokens.
-#[derive(Clone, Copy, Default)]
-struct Long {
-    text: u64,
-    start: usize,
-    length: usize,
-    tokens: usize,
-}
-
 impl Seen {
-    /// Another text is counted from now on.
-    pub(crate) fn begin(&mut self) {
-        self.texts += 1;
-    }
-
     /// The tokens of the piece of `text` from `start` to `end`: remembered, or asked of `count` and remembered from now on.
     #[inline]
     pub(crate) fn count(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
@@ -95,7 +79,7 @@ impl Seen {
             return self.count_shortest(text, (start, end), count);
         }
         if length > SHORT {
-            return self.count_long(text, (start, end), count);
+            return self.count_long(&text[start..end], count);
         }
         let (low, high) = key(text, start, length);
         let place = &mut self.places[index(low, high) & (PLACES - 1)];
@@ -127,17 +111,17 @@ impl Seen {
         tokens
     }
 
-    fn count_long(&mut self, text: &[u8], (start, end): (usize, usize), count: impl Fn(&[u8]) -> usize) -> usize {
-        let piece = &text[start..end];
+    fn count_long(&mut self, piece: &[u8], count: impl Fn(&[u8]) -> usize) -> usize {
         let (head, tail) = (piece.first_chunk::<8>(), piece.last_chunk::<8>());
         let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
         let place = &mut self.long[index(word(head) ^ piece.len() as u64, word(tail)) & (LONG_PLACES - 1)];
-        let same_size = place.text == self.texts && place.length == piece.len();
-        if same_size && text[place.start..place.start + place.length] == *piece {
-            return place.tokens;
+        if *place.0 == *piece {
+            return place.1;
         }
         let tokens = count(piece);
-        *place = Long { text: self.texts, start, length: piece.len(), tokens };
+        if piece.len() <= LONG {
+            *place = (piece.into(), tokens);
+        }
         tokens
     }
 }
