@@ -15,6 +15,7 @@
 use std::cmp::Reverse;
 
 use headroom_core::CountTokens;
+use memchr::memmem::Finder;
 
 use crate::log::lex::{self, HashedMap};
 use crate::search::estimate;
@@ -121,11 +122,10 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 /// What follows each place where a sign stands.
 fn behind(text: &str, sign: char) -> impl Iterator<Item = &str> {
     let mut bytes = [0; 4];
-    let sign = sign.encode_utf8(&mut bytes).to_owned();
+    let sign = Finder::new(sign.encode_utf8(&mut bytes)).into_owned();
     let mut rest = text;
     std::iter::from_fn(move || {
-        let at = memchr::memmem::find(rest.as_bytes(), sign.as_bytes())?;
-        rest = &rest[at + sign.len()..];
+        rest = &rest[sign.find(rest.as_bytes())? + sign.needle().len()..];
         Some(rest)
     })
 }
@@ -322,6 +322,7 @@ impl Rounds {
             often: Vec::new(),
             uses,
         };
+        rounds.known.reserve(joined.symbols.len());
         (0..count).for_each(|at| rounds.enter(&joined.places, at));
         rounds
     }
