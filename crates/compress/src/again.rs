@@ -8,8 +8,6 @@
 //!
 //! Exact: the first line of a block is written, and tells where the rest is.
 
-use std::collections::HashMap;
-
 use crate::log::lex::{self, HashedMap};
 
 const INTRODUCTION: &str = "[\"[=31 again]\": the 31 lines that stand below the line above where it stands first]\n";
@@ -26,10 +24,11 @@ pub(crate) fn encode(text: &str) -> Option<String> {
 /// [`encode`], with marks only for lines (by number, from 0) for which `free` holds; all others are written.
 pub(crate) fn encode_where(text: &str, free: impl Fn(usize) -> bool) -> Option<String> {
     let lines = crate::lines::between(text);
-    if !has_block(&lines) {
+    let hashes: Vec<u64> = lines.iter().map(|line| lex::hash(line.as_bytes())).collect();
+    if !has_block(&hashes) {
         return None;
     }
-    let mut first: HashMap<&str, usize> = HashMap::with_capacity(lines.len());
+    let mut first = First::default();
     let mut encoded = String::with_capacity(text.len());
     encoded.push_str(INTRODUCTION);
     let (mut at, mut found) = (0, false);
@@ -40,9 +39,9 @@ pub(crate) fn encode_where(text: &str, free: impl Fn(usize) -> bool) -> Option<S
         }
         encoded.push_str(line);
         encoded.push('\n');
-        let from = *first.entry(line).or_insert(at);
+        let from = first.of(hashes[at], &lines, at);
         at += 1;
-        let run = block(&lines, from + 1, at, &free);
+        let run = from.map_or(0, |from| block(&lines, from + 1, at, &free));
         if run > 0 {
             encoded.push_str(&format!("[={run} again]\n"));
             at += run;
@@ -53,11 +52,22 @@ pub(crate) fn encode_where(text: &str, free: impl Fn(usize) -> bool) -> Option<S
     found.then_some(encoded)
 }
 
-/// Whether any run of lines as long as a block with the line above it comes twice; most texts have none, and are done here.
-fn has_block(lines: &[&str]) -> bool {
+/// Where lines stand first, by hash. Of two lines with one hash only the first one is known, and no block stands below the other.
+#[derive(Default)]
+struct First(HashedMap<usize>);
+
+impl First {
+    /// Where the line at this place stands first: here, if nowhere before.
+    fn of(&mut self, hash: u64, lines: &[&str], at: usize) -> Option<usize> {
+        let first = *self.0.entry(hash).or_insert(at);
+        (lines[first] == lines[at]).then_some(first)
+    }
+}
+
+/// Whether any run of lines (by their hashes) as long as a block with the line above it comes twice; most texts have none, and are done here.
+fn has_block(hashes: &[u64]) -> bool {
     let mut pairs: HashedMap<()> = HashedMap::default();
-    pairs.reserve(lines.len());
-    let hashes: Vec<u64> = lines.iter().map(|line| lex::hash(line.as_bytes())).collect();
+    pairs.reserve(hashes.len());
     // A block has a line above it and at least as many of its own.
     hashes.windows(LINES + 1).any(|run| {
         let key = run.iter().fold(0, |key, hash| lex::mix(key ^ hash));
@@ -68,15 +78,16 @@ fn has_block(lines: &[&str]) -> bool {
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
 pub(crate) fn decode(encoded: &str) -> Option<String> {
     let mut lines: Vec<&str> = Vec::new();
-    let mut first: HashMap<&str, usize> = HashMap::new();
-    for line in crate::lines::between(encoded.strip_prefix(INTRODUCTION)?) {
+    let mut first = First::default();
+    for line in crate::lines::each(encoded.strip_prefix(INTRODUCTION)?) {
         match count(line) {
             None => {
-                first.entry(line).or_insert(lines.len());
                 lines.push(line);
+                first.of(lex::hash(line.as_bytes()), &lines, lines.len() - 1);
             }
             Some(count) => {
-                let from = first.get(lines.last()?)? + 1;
+                let above = lines.last()?;
+                let from = first.of(lex::hash(above.as_bytes()), &lines, lines.len() - 1)? + 1;
                 // The block stands above as a whole: a copy never reads what it writes.
                 let block = lines.get(from..from.checked_add(count)?)?.to_vec();
                 lines.extend(block);

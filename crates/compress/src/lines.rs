@@ -20,13 +20,18 @@ pub(crate) fn split(text: &str) -> Vec<&str> {
 /// empty line.
 pub(crate) fn between(text: &str) -> Vec<&str> {
     let mut lines = Vec::with_capacity(text.len() / 64 + 1);
-    let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
-        lines.push(&text[start..end]);
-        start = end + 1;
-    }
-    lines.push(&text[start..]);
+    lines.extend(each(text));
     lines
+}
+
+/// [`between`], one after the other.
+pub(crate) fn each(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]).map(move |end| {
+        let line = &text[start..end];
+        start = end + 1;
+        line
+    })
 }
 
 /// A line without its line end (`\n` or `\r\n`).
@@ -109,6 +114,7 @@ mod tests {
         for text in ["", "\n", "a", "a\n", "a\r\nb", "a\n\nb\n"] {
             assert_eq!(split(text).concat(), text);
             assert_eq!(between(text), text.split('\n').collect::<Vec<_>>());
+            assert_eq!(each(text).collect::<Vec<_>>(), between(text));
         }
         assert_eq!(split("a\r\nb"), ["a\r\n", "b"]);
         assert_eq!(body("a\r\n"), "a");

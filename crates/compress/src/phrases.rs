@@ -15,12 +15,16 @@
 use std::cmp::Reverse;
 
 use headroom_core::CountTokens;
+use memchr::memmem::Finder;
 
 use crate::log::lex::{self, HashedMap};
 use crate::search::estimate;
 
 const INTRODUCTION: (&str, &str) =
     ("[phrases: \"", "A\" stands for what follows \"A=\" below; the text starts below the empty line]\n");
+
+/// A text has a symbol for about so many bytes, to begin with.
+const BYTES_PER_SYMBOL: usize = 32;
 
 /// What stands before a phrase's name: the first one that stands before no name in the text itself.
 const SIGNS: [char; 5] = ['~', '^', '`', '§', '¤'];
@@ -64,7 +68,7 @@ pub(crate) fn encode(text: &str, tokens: &dyn CountTokens, plain: Plain) -> Opti
     if !BYTES.contains(&text.len()) {
         return None;
     }
-    let sign = SIGNS.into_iter().find(|sign| text.split(*sign).skip(1).all(|after| name_of(after).is_none()))?;
+    let sign = SIGNS.into_iter().find(|sign| behind(text, *sign).all(|after| name_of(after).is_none()))?;
     let joined = Joined::of(text, plain);
     let phrases = joined.phrases();
     if phrases.is_empty() {
@@ -104,21 +108,26 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
         }
     }
     let mut text = String::with_capacity(encoded.len() * 2);
-    let mut parts = body.split(sign);
-    text.push_str(parts.next()?);
-    for part in parts {
-        match name_of(part) {
-            Some(name) => {
-                text.push_str(phrases[index_of(name)]?);
-                text.push_str(&part[name.len()..]);
-            }
-            None => {
-                text.push(sign);
-                text.push_str(part);
-            }
-        }
+    let mut rest = body;
+    for after in behind(body, sign) {
+        let Some(name) = name_of(after) else { continue };
+        text.push_str(&rest[..rest.len() - after.len() - sign.len_utf8()]);
+        text.push_str(phrases[index_of(name)]?);
+        rest = &after[name.len()..];
     }
+    text.push_str(rest);
     Some(text)
+}
+
+/// What follows each place where a sign stands.
+fn behind(text: &str, sign: char) -> impl Iterator<Item = &str> {
+    let mut bytes = [0; 4];
+    let sign = Finder::new(sign.encode_utf8(&mut bytes)).into_owned();
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = &rest[sign.find(rest.as_bytes())? + sign.needle().len()..];
+        Some(rest)
+    })
 }
 
 /// A text as a sequence of symbols, each a lexeme or two symbols joined.
@@ -166,6 +175,7 @@ impl<'t> Joined<'t> {
     fn lexemes(text: &'t str, plain: Plain) -> Self {
         let mut symbols = vec![Symbol { start: 0, end: 0, parts: None }];
         let mut known: HashedMap<u32> = HashedMap::default();
+        known.reserve(text.len() / BYTES_PER_SYMBOL);
         known.insert(lex::hash(b"\n"), LINE_END);
         let mut places = Vec::with_capacity(text.len() / 3);
         let bytes = text.as_bytes();
@@ -312,6 +322,7 @@ impl Rounds {
             often: Vec::new(),
             uses,
         };
+        rounds.known.reserve(joined.symbols.len());
         (0..count).for_each(|at| rounds.enter(&joined.places, at));
         rounds
     }

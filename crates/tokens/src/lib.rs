@@ -117,7 +117,6 @@ impl Encoding {
 
     fn count_with(&self, seen: &mut Seen, text: &str) -> usize {
         let scanner = Scanner::new(text);
-        seen.begin();
         let (mut at, mut tokens) = (0, 0);
         while at < text.len() {
             let end = scanner.end_of_piece(self.pattern, at);

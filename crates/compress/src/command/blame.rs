@@ -60,7 +60,7 @@ pub(super) fn shorten(original: &Original<'_>) -> Option<(String, Vec<Omission>)
 /// The rows of a blame in one piece, and what follows the last one.
 fn rows(text: &str) -> Option<(Vec<Row<'_>>, &str)> {
     let (body, end) = text.split_at(text.trim_end_matches('\n').len());
-    let rows: Vec<Row<'_>> = body.split('\n').map(Row::parse).collect::<Option<_>>()?;
+    let rows: Vec<Row<'_>> = crate::lines::each(body).map(Row::parse).collect::<Option<_>>()?;
     let start = rows.first()?.number;
     let in_order = rows.iter().zip(start..).all(|(row, number)| row.number == number && row.width == rows[0].width);
     (rows.len() >= LINES && in_order).then_some((rows, end))
@@ -109,7 +109,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let mut changes: HashMap<&str, &str> = HashMap::new();
     let mut change = None;
     let mut text = String::with_capacity(encoded.len() * 2);
-    for row in rows.split('\n') {
+    for row in crate::lines::each(rows) {
         let name = &row[..row.bytes().take_while(u8::is_ascii_uppercase).count()];
         match row[name.len()..].split_at_checked(1)? {
             ("=", new) => {

@@ -26,6 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexSet};
 use serde::Deserialize;
@@ -36,48 +37,60 @@ use crate::matter::{is_failure, is_frame, matters};
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     filters: Vec<Filter>,
-    /// What any of them is known by: most lines belong to none, and are asked once instead of by each.
-    known: RegexSet,
+    /// What any of them is known by: most lines belong to none, and are asked once instead of by each. Patterns that start with a line are
+    /// by themselves, because these have done with most lines after a few bytes.
+    known: [Patterns; 2],
     /// Filters of somebody else that are tried last.
     more: Option<&'static Filters>,
 }
 
 impl Filters {
-    /// Reads a filter file.
+    /// Reads a filter file and holds it against its own tests.
     pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
-        let mut file: File =
-            toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
-        let mut filters = Vec::with_capacity(file.filters.len());
-        for (name, rules) in file.filters {
+        let (filters, tests) = Self::read_with_tests(text)?;
+        for (name, filter) in &filters {
             let problem = |problem: String| FilterError { filter: Some(name.clone()), problem };
-            let filter = Filter::new(rules).map_err(|error| problem(error.to_string()))?;
-            for case in file.tests.remove(&name).unwrap_or_default() {
-                filter.check(&case).map_err(problem)?;
+            filter.compile().map_err(|error| problem(error.to_string()))?;
+            for case in tests.get(name).into_iter().flatten() {
+                filter.check(case).map_err(problem)?;
             }
-            filters.push(filter);
         }
-        match file.tests.into_keys().next() {
-            None => Self::of(filters).map_err(|error| FilterError { filter: None, problem: error.to_string() }),
+        match tests.into_keys().find(|name| filters.iter().all(|(known, _)| known != name)) {
+            None => Ok(Self::of(filters.into_iter().map(|(_, filter)| filter).collect())),
             Some(name) => Err(FilterError { filter: Some(name), problem: "has tests but no rules".to_owned() }),
         }
     }
 
-    fn of(filters: Vec<Filter>) -> Result<Self, regex::Error> {
-        let known = RegexSet::new(filters.iter().flat_map(|filter| filter.when.patterns()))?;
-        Ok(Self { filters, known, more: None })
-    }
-
-    /// Adds the filters of another file, which are tried later.
+    /// Reads a filter file that is known to do what its tests say. Its patterns are compiled when they are needed.
     ///
     /// # Errors
     ///
-    /// Together they are more than a set of patterns may be.
-    pub(crate) fn extend(&mut self, other: Self) -> Result<(), FilterError> {
+    /// Something else than a filter file.
+    pub(crate) fn read(text: &str) -> Result<Self, FilterError> {
+        Ok(Self::of(Self::read_with_tests(text)?.0.into_iter().map(|(_, filter)| filter).collect()))
+    }
+
+    #[allow(clippy::type_complexity, reason = "filters by name, and tests by the name of theirs")]
+    fn read_with_tests(text: &str) -> Result<(Vec<(String, Filter)>, BTreeMap<String, Vec<Case>>), FilterError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
+        let filter = |(name, rules): (String, Rules)| match Filter::new(rules) {
+            Ok(filter) => Ok((name, filter)),
+            Err(error) => Err(FilterError { filter: Some(name), problem: error.to_string() }),
+        };
+        Ok((file.filters.into_iter().map(filter).collect::<Result<_, _>>()?, file.tests))
+    }
+
+    fn of(filters: Vec<Filter>) -> Self {
+        let patterns = filters.iter().flat_map(|filter| &filter.when.sources).cloned();
+        let (anchored, others) = patterns.partition(|pattern: &String| pattern.starts_with('^'));
+        Self { filters, known: [Patterns::new(anchored), Patterns::new(others)], more: None }
+    }
+
+    /// Adds the filters of another file, which are tried later.
+    pub(crate) fn extend(&mut self, other: Self) {
         let filters = std::mem::take(&mut self.filters).into_iter().chain(other.filters).collect();
-        let more = self.more;
-        *self = Self::of(filters).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
-        self.more = more;
-        Ok(())
+        *self = Self { more: self.more, ..Self::of(filters) };
     }
 
     /// Adds filters that live as long as the program, which are tried last.
@@ -109,7 +122,8 @@ impl Filters {
     /// The filters for this command or this output.
     fn fitting(&self, command: Option<&str>, lines: &[&str]) -> Vec<&Filter> {
         let sample = lines.iter().take(SAMPLE).chain(lines.iter().skip(SAMPLE).rev().take(SAMPLE));
-        let known: Vec<&str> = sample.copied().filter(|line| self.known.is_match(line)).collect();
+        let is_known = |line: &&str| self.known.iter().any(|known| known.is_match(line));
+        let known: Vec<&str> = sample.copied().filter(is_known).collect();
         self.filters.iter().filter(|filter| filter.fits(command, &known)).collect()
     }
 }
@@ -218,47 +232,96 @@ struct MatchOutput {
 /// How many lines at either end are looked at to see whether a filter fits.
 const SAMPLE: usize = 400;
 
+/// Patterns that are compiled when a line is first held against them: of all filters few are ever needed, and compiling takes longer than
+/// reading what most commands print.
+#[derive(Debug, Default)]
+struct Patterns {
+    sources: Vec<String>,
+    set: OnceLock<RegexSet>,
+}
+
+impl Patterns {
+    const fn new(sources: Vec<String>) -> Self {
+        Self { sources, set: OnceLock::new() }
+    }
+
+    fn one(source: String) -> Self {
+        Self::new(vec![source])
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Whether any of them matches. There is nothing to compile where there are none.
+    fn is_match(&self, line: &str) -> bool {
+        // Files that come with the program are read by a test, those of users by `compile`.
+        !self.is_empty() && self.set.get_or_init(|| RegexSet::new(&self.sources).unwrap_or_default()).is_match(line)
+    }
+
+    /// Compiles them now.
+    fn compile(&self) -> Result<(), regex::Error> {
+        let set = RegexSet::new(&self.sources)?;
+        // Whoever came first has compiled the same.
+        let _ = self.set.set(set);
+        Ok(())
+    }
+}
+
 /// One filter.
 #[derive(Debug)]
 struct Filter {
-    command: Option<Regex>,
-    when: RegexSet,
-    strip: RegexSet,
-    pass: RegexSet,
+    command: Patterns,
+    when: Patterns,
+    strip: Patterns,
+    pass: Patterns,
     pass_sections: Vec<Section>,
     guard_sections: Vec<Section>,
     data: bool,
-    keep: RegexSet,
+    keep: Patterns,
     replace: Vec<(Regex, String)>,
-    sums_up: Vec<(Regex, Option<Regex>)>,
+    sums_up: Vec<(Patterns, Patterns)>,
     head: Option<usize>,
     tail: Option<usize>,
 }
 
 impl Filter {
     fn new(rules: Rules) -> Result<Self, regex::Error> {
+        let some = |source: Option<String>| Patterns::new(source.into_iter().collect());
+        let sections = |rules: Vec<SectionRule>| rules.into_iter().map(Section::new).collect();
+        let replace = |rule: Replace| Ok((Regex::new(&rule.pattern)?, rule.replacement));
         Ok(Self {
-            command: rules.match_command.as_deref().map(Regex::new).transpose()?,
-            when: RegexSet::new(rules.when_lines_match)?,
-            strip: RegexSet::new(rules.strip_lines_matching)?,
-            pass: RegexSet::new(rules.pass_lines_matching)?,
-            pass_sections: rules.pass_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
-            guard_sections: rules.guard_sections.iter().map(Section::new).collect::<Result<_, _>>()?,
+            command: some(rules.match_command),
+            when: Patterns::new(rules.when_lines_match),
+            strip: Patterns::new(rules.strip_lines_matching),
+            pass: Patterns::new(rules.pass_lines_matching),
+            pass_sections: sections(rules.pass_sections),
+            guard_sections: sections(rules.guard_sections),
             data: rules.data,
-            keep: RegexSet::new(rules.keep_lines_matching)?,
-            replace: rules
-                .replace
-                .into_iter()
-                .map(|rule| Ok((Regex::new(&rule.pattern)?, rule.replacement)))
-                .collect::<Result<_, regex::Error>>()?,
+            keep: Patterns::new(rules.keep_lines_matching),
+            replace: rules.replace.into_iter().map(replace).collect::<Result<_, regex::Error>>()?,
             sums_up: rules
                 .match_output
                 .into_iter()
-                .map(|rule| Ok((Regex::new(&rule.pattern)?, rule.unless.as_deref().map(Regex::new).transpose()?)))
-                .collect::<Result<_, regex::Error>>()?,
+                .map(|rule| (Patterns::one(rule.pattern), some(rule.unless)))
+                .collect(),
             head: rules.head_lines.or(rules.max_lines),
             tail: rules.tail_lines,
         })
+    }
+
+    /// Compiles all patterns now.
+    ///
+    /// # Errors
+    ///
+    /// One that is none.
+    fn compile(&self) -> Result<(), regex::Error> {
+        let sections = self.pass_sections.iter().chain(&self.guard_sections);
+        [&self.command, &self.when, &self.strip, &self.pass, &self.keep]
+            .into_iter()
+            .chain(sections.flat_map(|section| [&section.from, &section.to]))
+            .chain(self.sums_up.iter().flat_map(|(pattern, unless)| [pattern, unless]))
+            .try_for_each(Patterns::compile)
     }
 
     fn check(&self, case: &Case) -> Result<(), String> {
@@ -272,11 +335,11 @@ impl Filter {
 
     /// Whether the command is this filter's, or the output is: two of its lines are. `known` are those that some filter knows.
     fn fits(&self, command: Option<&str>, known: &[&str]) -> bool {
-        let asked = self.command.as_ref().zip(command).is_some_and(|(pattern, command)| {
-            command.split(['&', ';', '|', '\n']).any(|part| pattern.is_match(part.trim_start()))
+        let asked = command.is_some_and(|command| {
+            command.split(['&', ';', '|', '\n']).any(|part| self.command.is_match(part.trim_start()))
         });
         let own = || known.iter().filter(|line| self.when.is_match(line)).take(2).count();
-        asked || (!self.when.is_empty() && own() == 2)
+        asked || own() == 2
     }
 
     fn apply(&self, lines: &[&str], judgement: &mut Judgement) {
@@ -286,15 +349,14 @@ impl Filter {
         let keep = &mut judgement.keep[..];
         let sums_up = |line: &str| self.sums_up.iter().any(|(pattern, _)| pattern.is_match(line));
         let summed_up = self.sums_up.iter().any(|(pattern, unless)| {
-            lines.iter().any(|line| pattern.is_match(line))
-                && !unless.as_ref().is_some_and(|unless| lines.iter().any(|line| unless.is_match(line)))
+            lines.iter().any(|line| pattern.is_match(line)) && !lines.iter().any(|line| unless.is_match(line))
         });
         for ((line, keep), passed) in lines.iter().zip(&mut *keep).zip(passed) {
-            let noise = (!self.strip.is_empty() && self.strip.is_match(line))
+            let noise = self.strip.is_match(line)
                 || (!self.keep.is_empty() && !self.keep.is_match(line))
                 || (summed_up && !sums_up(line))
                 || self.is_emptied(line);
-            let succeeded = !self.pass.is_empty() && self.pass.is_match(line);
+            let succeeded = self.pass.is_match(line);
             *keep &= !succeeded && (!noise || matters(line)) && (!passed || is_failure(line) || is_frame(line));
         }
         self.cut(lines, keep);
@@ -328,13 +390,13 @@ impl Filter {
 /// Lines between two lines, both of which are outside.
 #[derive(Debug)]
 struct Section {
-    from: Regex,
-    to: Regex,
+    from: Patterns,
+    to: Patterns,
 }
 
 impl Section {
-    fn new(rule: &SectionRule) -> Result<Self, regex::Error> {
-        Ok(Self { from: Regex::new(&rule.from)?, to: Regex::new(&rule.to)? })
+    fn new(rule: SectionRule) -> Self {
+        Self { from: Patterns::one(rule.from), to: Patterns::one(rule.to) }
     }
 
     /// A section without an end goes on to the last line. The line that ends one may begin the next.

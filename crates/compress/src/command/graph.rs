@@ -23,7 +23,7 @@ pub(super) fn encode(text: &str) -> Option<String> {
     }
     let mut encoded = INTRODUCTION.to_owned();
     let mut commits = 0;
-    for line in text.split_inclusive('\n') {
+    for line in crate::lines::split(text) {
         let commit = line.strip_prefix(STAR).filter(|commit| starts_with_id(commit));
         if commit.is_none() && starts_with_id(line) {
             return None;
@@ -37,7 +37,7 @@ pub(super) fn encode(text: &str) -> Option<String> {
 /// Gives back what [`encode`] was given; `None` for a text it did not write.
 pub(super) fn decode(encoded: &str) -> Option<String> {
     let mut text = String::with_capacity(encoded.len() * 2);
-    for line in encoded.strip_prefix(INTRODUCTION)?.split_inclusive('\n') {
+    for line in crate::lines::split(encoded.strip_prefix(INTRODUCTION)?) {
         text.extend([if starts_with_id(line) { STAR } else { "" }, line]);
     }
     Some(text)

@@ -34,7 +34,7 @@ pub(super) fn encode(text: &str) -> Option<String> {
         return None;
     }
     let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
-    let lines: Vec<&str> = body.split('\n').collect();
+    let lines = crate::lines::between(body);
     let mut people = People::of(&lines);
     let mut encoded = INTRODUCTION.to_owned();
     let mut date = Date::default();
@@ -86,7 +86,7 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
     let mut text = String::with_capacity(encoded.len() * 2);
     let mut names: HashMap<&str, &str> = HashMap::new();
     let mut date = Date::default();
-    let mut rows = rows.split('\n');
+    let mut rows = crate::lines::each(rows);
     while let Some(row) = rows.next() {
         if let Some(raw) = row.strip_prefix('>') {
             text.extend([raw, "\n"]);

@@ -44,7 +44,7 @@ pub fn add_filters(files: &[(String, String)]) -> Result<(), FilterError> {
     let mut filters = Filters::default();
     for (name, text) in files {
         let own = Filters::parse(text).map_err(|error| error.in_file(name))?;
-        filters.extend(own).map_err(|error| error.in_file(name))?;
+        filters.extend(own);
     }
     OWN_FILTERS.set(filters).map_err(|_| FilterError::too_late())
 }
@@ -56,10 +56,8 @@ static OWN_FILTERS: OnceLock<Filters> = OnceLock::new();
 static FILTERS: LazyLock<Filters> = LazyLock::new(|| {
     let mut filters = Filters::default();
     for text in FILTER_FILES {
-        // A test reads every file; one that could not be read would filter nothing.
-        if let Ok(more) = Filters::parse(text) {
-            filters.extend(more).unwrap_or_default();
-        }
+        // A test reads every file and checks what it says; one that could not be read would filter nothing.
+        filters.extend(Filters::read(text).unwrap_or_default());
     }
     filters.borrow(OWN_FILTERS.get_or_init(Filters::default));
     filters
@@ -176,7 +174,7 @@ fn encode(text: &str, goal: &Goal<'_>, phrases: Phrases) -> Option<String> {
     }
     let again = again::encode(text).filter(|encoded| encoded.len() < text.len());
     let source = again.as_deref().unwrap_or(text);
-    let lines: Vec<&str> = source.split('\n').map(lines::body).collect();
+    let lines: Vec<&str> = lines::each(source).map(lines::body).collect();
     let mut fixed = verbatim::lines(&lines);
     if again.is_some() {
         fixed.iter_mut().zip(&lines).for_each(|(fixed, line)| *fixed |= again::is_mark(line));

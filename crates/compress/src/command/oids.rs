@@ -19,7 +19,7 @@ const DIGITS: usize = 10;
 
 /// Shortens the ids at the places where git prints them; the text and what to say below it. `None` when there are too few.
 pub(super) fn shorten(text: &str) -> Option<(String, String)> {
-    let rows: Vec<(&str, Option<&str>)> = text.split_inclusive('\n').map(|line| (line, id(line))).collect();
+    let rows: Vec<(&str, Option<&str>)> = crate::lines::split(text).into_iter().map(|line| (line, id(line))).collect();
     let ids: HashSet<&str> = rows.iter().filter_map(|(_, id)| *id).collect();
     if ids.len() < IDS {
         return None;

@@ -40,7 +40,7 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
         return None;
     }
     let mut text = String::with_capacity(encoded.len() * 2);
-    for row in rows.split_inclusive('\n') {
+    for row in crate::lines::split(rows) {
         let Some((name, change)) = row.rsplit_once('|').filter(|_| !row.starts_with(' ')) else {
             text.push_str(row);
             continue;
@@ -87,7 +87,7 @@ impl<'t> List<'t> {
         let (body, closed) = text.strip_suffix('\n').map_or((text, false), |body| (body, true));
         let mut name_width = None;
         let (mut rows, mut files, mut number_width) = (Vec::new(), 0, 0);
-        for line in body.split('\n') {
+        for line in crate::lines::each(body) {
             let Some((name, padded)) = line.strip_prefix(' ')?.rsplit_once(" | ") else {
                 rows.push(Row::Other(line));
                 continue;

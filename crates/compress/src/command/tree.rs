@@ -25,7 +25,7 @@ const WIDTH: usize = 7;
 /// Writes names first; `None` for a text that is no such list.
 pub(super) fn encode(text: &str) -> Option<String> {
     let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
-    let entries: Vec<Entry<'_>> = body.split('\n').map(Entry::parse).collect::<Option<_>>()?;
+    let entries: Vec<Entry<'_>> = crate::lines::each(body).map(Entry::parse).collect::<Option<_>>()?;
     let sized = entries.first().filter(|_| entries.len() >= ENTRIES)?.size.is_some();
     let mut encoded = INTRODUCTION.to_owned() + if sized { WITH_SIZES } else { WITHOUT_SIZES };
     for Entry { kind, id, size, name } in &entries {
@@ -50,7 +50,7 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
         .or(rest.strip_prefix(WITHOUT_SIZES).map(|rows| (false, rows)))?;
     let (rows, end) = rows.strip_suffix('\n').map_or((rows, ""), |rows| (rows, "\n"));
     let mut text = String::with_capacity(encoded.len() * 2);
-    for row in rows.split('\n') {
+    for row in crate::lines::each(rows) {
         let (name, entry) = row.rsplit_once('\t')?;
         let mut words = entry.splitn(if sized { 3 } else { 2 }, ' ');
         let id = words.next()?;

@@ -50,6 +50,9 @@ pub(super) fn is_regular(sample: &Sample<'_>) -> bool {
 /// Whether most lines are rows of a table: many words, most of them padded to stand below each other. A log pads a level or a name, no more.
 pub(super) fn is_padded(sample: &Sample<'_>) -> bool {
     sample.mostly(70, 6, |line| {
+        if memchr::memmem::find(line.as_bytes(), b"  ").is_none() {
+            return false;
+        }
         let line = line.trim();
         let blanks = line.bytes().filter(|byte| *byte == b' ').count();
         let padded = line.split("  ").filter(|part| !part.is_empty()).count().saturating_sub(1);

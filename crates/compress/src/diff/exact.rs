@@ -38,7 +38,7 @@ const SAME: &str = "\"";
 ///
 /// With `Changes::Joined` a line and what it became may share a row, which `Changes::Verbatim` does not do.
 pub(crate) fn encode(text: &str, changes: Changes) -> Option<String> {
-    if text.split('\n').any(edits::is_pair) {
+    if edits::has_pair(text) {
         return None;
     }
     let headers = encode_headers(text)?;

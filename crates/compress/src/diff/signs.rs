@@ -11,6 +11,8 @@
 //! The sign costs a token a line, a tenth of what is left of a diff whose context has gone; and without it the lines can be quoted as they stand
 //! in the file. The blocks end where they say, not after a count, so that a reader need not count lines.
 
+use crate::lines;
+
 /// Fewer lines are not worth the two that enclose them.
 const LINES: usize = 5;
 
@@ -26,7 +28,7 @@ const ENCLOSURES: [Enclosure; 2] =
 
 /// Encloses runs of lines of one sign; `None` when there are none, or a line could be taken for the start of one.
 pub(super) fn lift(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.split('\n').collect();
+    let lines = lines::between(text);
     if lines.iter().any(|line| ENCLOSURES.iter().any(|enclosure| *line == enclosure.open)) {
         return None;
     }
@@ -59,7 +61,7 @@ pub(super) fn lift(text: &str) -> Option<String> {
 pub(super) fn lower(lifted: &str) -> Option<String> {
     let mut text = String::with_capacity(lifted.len() * 9 / 8);
     let mut inside: Option<&Enclosure> = None;
-    for line in lifted.split('\n') {
+    for line in lines::each(lifted) {
         match inside {
             Some(enclosure) if line == enclosure.close => inside = None,
             Some(enclosure) => {
@@ -92,7 +94,7 @@ pub(super) fn inside(lifted: &str) -> Vec<bool> {
             false
         }
     };
-    lifted.split('\n').map(is_inside).collect()
+    lines::each(lifted).map(is_inside).collect()
 }
 
 impl Enclosure {

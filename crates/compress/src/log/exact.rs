@@ -101,7 +101,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
 fn free_braces(lines: &[&str]) -> Option<(char, char)> {
     let uses = |line: &&str, (open, close): (char, char)| match (u8::try_from(open), u8::try_from(close)) {
         (Ok(open @ 0..0x80), Ok(close @ 0..0x80)) => memchr::memchr2(open, close, line.as_bytes()).is_some(),
-        _ => line.contains([open, close]),
+        _ => !line.is_ascii() && line.contains([open, close]),
     };
     BRACES.into_iter().find(|pair| !lines.iter().any(|line| uses(line, *pair)))
 }

@@ -93,14 +93,22 @@ pub(crate) fn first_words(line: &str, quotes: Quotes, limit: usize, out: &mut Ve
         }
         let start = at;
         let mut traits = 0;
-        while let Some(byte) = bytes.get(at) {
-            let class = CLASS[*byte as usize];
+        loop {
+            // Up to what may end the word.
+            let mut class = 0;
+            for byte in &bytes[at..] {
+                class = CLASS[*byte as usize];
+                if class & PART == 0 {
+                    break;
+                }
+                traits |= class;
+                at += 1;
+            }
             let between_digits =
                 || at > start && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-            if class & PART == 0 && !(class == COMMA && between_digits()) {
+            if class != COMMA || at >= bytes.len() || !between_digits() {
                 break;
             }
-            traits |= class;
             at += 1;
         }
         let digit = traits & DIGIT != 0;
@@ -134,6 +142,17 @@ fn quoted_sentence(bytes: &[u8], at: usize) -> Option<usize> {
 /// inputs made to collide; whoever uses it compares the bytes too.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut state = bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let (blocks, bytes) = if bytes.len() < 4 * 32 { (&[][..], bytes) } else { bytes.as_chunks::<32>() };
+    if !blocks.is_empty() {
+        // Four states side by side, because each step waits for the one before it.
+        let mut states = [state, mix(state), !state, mix(!state)];
+        for block in blocks {
+            for (state, word) in states.iter_mut().zip(block.as_chunks::<8>().0) {
+                *state = mix(*state ^ u64::from_le_bytes(*word));
+            }
+        }
+        state = states.into_iter().fold(0, |all, state| mix(all ^ state));
+    }
     let (chunks, rest) = bytes.as_chunks::<8>();
     for chunk in chunks {
         state = mix(state ^ u64::from_le_bytes(*chunk));

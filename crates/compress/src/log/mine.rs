@@ -188,6 +188,7 @@ fn merge(Groups { groups, terms }: &mut Groups) -> bool {
     let without = |hash: u64, terms: &[u64], place: usize| hash.wrapping_sub(terms[place]) ^ lex::mix(place as u64 + 1);
     let live = |group: &Group| group.merged_into == NONE;
     let mut alike: HashedMap<u32> = HashedMap::default();
+    alike.reserve(terms.len() / 4);
     for group in groups.iter().filter(|group| live(group)) {
         let terms = &terms[group.terms.clone()];
         for place in free_places(terms) {

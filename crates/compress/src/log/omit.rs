@@ -197,16 +197,15 @@ pub(crate) fn is_grave(line: &str, words: &[Word]) -> bool {
         "traceback",
         "exception",
     ];
-    words.iter().take(16).enumerate().any(|(place, word)| {
-        let word = word.of(line);
-        match word {
-            [b'E' | b'F' | b'W'] => place <= 5,
-            _ => {
-                LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level.as_bytes()))
-                    || word.ends_with(b"Exception")
-                    || word.ends_with(b"Error")
-            }
-        }
+    // Most words are told from all levels by their length or their first letter.
+    let is_level = |word: &[u8]| {
+        (3..=9).contains(&word.len())
+            && matches!(word[0] | 0x20, b'e' | b'w' | b'f' | b'c' | b's' | b'p' | b'a' | b't')
+            && LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level.as_bytes()))
+    };
+    words.iter().take(16).enumerate().any(|(place, word)| match word.of(line) {
+        [b'E' | b'F' | b'W'] => place <= 5,
+        said => (!word.digit && is_level(said)) || said.ends_with(b"Exception") || said.ends_with(b"Error"),
     })
 }
 

@@ -33,22 +33,33 @@ pub(crate) fn coordinate(line: &str) -> Option<Coordinate<'_>> {
         let sign = rest.chars().next().filter(|sign| matches!(sign, ':' | '-'))?;
         return Some(Coordinate::Bare { number, sign, text: &rest[1..] });
     }
-    full(line, ':').or_else(|| full(line, '-'))
+    let word = line.bytes().position(|byte| NO_PATH[usize::from(byte)]).unwrap_or(line.len());
+    full(line, word, ':').or_else(|| full(line, word, '-'))
 }
 
-/// The first place where digits stand between two `sign`s, with a path before it.
-fn full(line: &str, sign: char) -> Option<Coordinate<'_>> {
+/// What stands in no path.
+const NO_PATH: [bool; 256] = {
+    let mut none = [false; 256];
+    let signs = b" \t\"([{=,";
+    let mut at = 0;
+    while at < signs.len() {
+        none[signs[at] as usize] = true;
+        at += 1;
+    }
+    none
+};
+
+/// The first place where digits stand between two `sign`s, with a path before it, which is in the first `word` bytes.
+fn full(line: &str, word: usize, sign: char) -> Option<Coordinate<'_>> {
     let bytes = line.as_bytes();
     let mut from = 1;
-    while let Some(at) = memchr::memchr(sign as u8, bytes.get(from..)?).map(|offset| from + offset) {
+    while let Some(at) = memchr::memchr(sign as u8, bytes.get(from..word)?).map(|offset| from + offset) {
         let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits > 0 && bytes.get(at + 1 + digits) == Some(&(sign as u8)) {
             let path = &line[..at];
             let named = path.bytes().any(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
-            let one_word =
-                !path.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'(' | b'[' | b'{' | b'=' | b','));
             let placed = sign == ':' || path.contains(['/', '.']);
-            return (named && one_word && placed).then_some(Coordinate::Full {
+            return (named && placed).then_some(Coordinate::Full {
                 path,
                 number: &line[at + 1..at + 1 + digits],
                 sign,

@@ -38,7 +38,7 @@ pub(super) fn asks_for_times(command: &str) -> bool {
 
 /// Writes the short form; `None` when too few rows have one.
 pub(super) fn shorten(text: &str) -> Option<String> {
-    let rows: Vec<(&str, Option<Row<'_>>)> = text.split('\n').map(|line| (line, Row::parse(line))).collect();
+    let rows: Vec<(&str, Option<Row<'_>>)> = crate::lines::each(text).map(|line| (line, Row::parse(line))).collect();
     let mut owners: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in rows.iter().filter_map(|(_, row)| row.as_ref()) {
         *owners.entry((row.owner, row.group)).or_default() += 1;

@@ -22,7 +22,7 @@ pub(crate) fn decode(encoded: &str) -> Option<String> {
     let (paths, end) = paths.split_at(paths.trim_end_matches('\n').len());
     let mut text = String::with_capacity(paths.len());
     let mut above = None;
-    for path in paths.split('\n') {
+    for path in crate::lines::each(paths) {
         let (directory, name) = path.rsplit_once('/')?;
         if above != Some(directory) {
             text.push_str(if above.is_some() { "\n" } else { "" });
