@@ -1,7 +1,8 @@
 //! Skeletons: what a file declares, without what it does.
 //!
-//! Kept are the rows that say what each definition is (signature, decorators, attributes), members of types, constants, and the first
-//! row of what documents a function or type. Everything else goes. Each symbol of the file stays, also one inside a function.
+//! Kept are the rows that say what each definition is (its signature, and the first row of each decorator or attribute), members of types,
+//! constants, and the first row of what documents the file or a type. Everything else goes, what documents functions too: a fifth of what a
+//! skeleton with it was, for what names and signatures mostly say. Each symbol of the file stays, also one inside a function.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -35,15 +36,18 @@ pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>, focus: &HashSet<&str>) ->
                     kept[row] = true;
                 }
             }
-            Item::Docstring { rows: docstring, .. } => {
+            Item::Docstring { rows: docstring, of, .. } => {
                 kept[docstring.clone()].fill(false);
-                if let Some(row) = docstring.clone().find(|row| comments::says_something(rows.row(*row))) {
+                let says = || docstring.clone().find(|row| comments::says_something(rows.row(*row)));
+                if *of != Some(Sort::Function)
+                    && let Some(row) = says()
+                {
                     kept[row] = true;
                 }
             }
             Item::Attribute(attribute) => lead.attribute(attribute),
             Item::Broken(broken) => kept[broken.clone()].fill(true),
-            Item::Import(_) => {}
+            Item::Import(_) | Item::Doubtful(_) => {}
         }
     }
     for rows in whole {
@@ -60,8 +64,9 @@ fn mark(kept: &mut [bool], definition: &Definition, lead: &Lead) {
     }
     kept[start..start + definition.head].fill(true);
     if lead.rows.end == start {
-        lead.attributes.iter().for_each(|attribute| kept[attribute.clone()].fill(true));
-        if (definition.sort != Sort::Member || definition.head > 1) && !definition.local {
+        lead.attributes.iter().for_each(|attribute| kept[attribute.start] = true);
+        let is_type = definition.sort == Sort::Type || (definition.sort == Sort::Member && definition.head > 1);
+        if is_type && !definition.local {
             lead.says.iter().for_each(|row| kept[*row] = true);
         }
     }

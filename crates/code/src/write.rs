@@ -1,14 +1,32 @@
 //! Writing the rows that stay, and a mark for each gap.
 
-use headroom_core::{Omission, Original, Unit, gap_mark};
+use headroom_core::{Omission, Original, Unit, gap_mark, short_gap_mark};
 
+use crate::opaque;
 use crate::rows::Rows;
 
-/// A mark costs about as many tokens as this many bytes of code: a gap that hides less is not worth it.
-const MARK_BYTES: usize = 40;
+/// How gaps are marked.
+#[derive(Clone, Copy)]
+pub(crate) enum Marks<'a> {
+    /// So that the text still parses: in a comment of its own that begins with `comment`, indented as what it stands for, or bare where a
+    /// comment or string is around it (`inner`).
+    Commented { comment: &'a str, inner: &'a [bool] },
+    /// For a text of which rows are read one by one: bare and, after the first, short.
+    Bare,
+}
+
+impl Marks<'_> {
+    /// A mark costs about as many tokens as this many bytes of code: a gap that hides less is not worth it.
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Commented { .. } => 40,
+            Self::Bare => 12,
+        }
+    }
+}
 
 /// Keeps rows whose mark would cost as much as they do. Blank rows beside a gap join it.
-pub(crate) fn settle_gaps(rows: &Rows<'_>, kept: &mut [bool]) {
+pub(crate) fn settle_gaps(rows: &Rows<'_>, kept: &mut [bool], marks: Marks<'_>) {
     for row in 1..kept.len() {
         if !kept[row - 1] && rows.is_blank(row) {
             kept[row] = false;
@@ -23,27 +41,28 @@ pub(crate) fn settle_gaps(rows: &Rows<'_>, kept: &mut [bool]) {
     while at < kept.len() {
         let run = kept[at..].iter().take_while(|is_kept| **is_kept == kept[at]).count();
         let hidden: usize = (at..at + run).map(|row| rows.row(row).trim_ascii().len()).sum();
-        if !kept[at] && hidden <= MARK_BYTES {
+        if !kept[at] && hidden <= marks.bytes() {
             kept[at..at + run].fill(true);
         }
         at += run;
     }
 }
 
-/// The rows that stay, byte for byte and in order. Where rows are missing a mark says which; it stands in a comment of its own
-/// beginning with `comment`, or bare where a comment or string is around it (`inner`).
+/// The rows that stay, byte for byte and in order. Where rows are missing a mark says which.
 pub(crate) fn write(
     rows: &Rows<'_>,
     kept: &[bool],
-    inner: &dyn Fn(usize) -> bool,
-    comment: &str,
+    marks: Marks<'_>,
     original: &Original<'_>,
 ) -> (String, Vec<Omission>) {
     let (mut text, mut omissions) = (String::with_capacity(rows.text.len() / 4), Vec::new());
-    let mut at = 0;
+    let (mut at, mut is_first) = (0, true);
     while at < kept.len() {
         if kept[at] {
-            text.push_str(rows.row(at));
+            match marks {
+                Marks::Commented { .. } => text.push_str(rows.row(at)),
+                Marks::Bare => without_data(rows, at, original, &mut text, &mut omissions),
+            }
             at += 1;
             continue;
         }
@@ -52,16 +71,43 @@ pub(crate) fn write(
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        let first = (at..at + run).find(|row| !rows.is_blank(*row)).unwrap_or(at);
-        text.push_str(rows.indentation(first));
-        if !inner(first) {
-            text.push_str(comment);
-            text.push(' ');
+        match marks {
+            Marks::Commented { comment, inner } => {
+                let first = (at..at + run).find(|row| !rows.is_blank(*row)).unwrap_or(at);
+                text.push_str(rows.indentation(first));
+                if !inner.get(first).is_some_and(|inner| *inner) {
+                    text.push_str(comment);
+                    text.push(' ');
+                }
+                text.push_str(&gap_mark(&omission));
+            }
+            Marks::Bare if is_first => text.push_str(&gap_mark(&omission)),
+            Marks::Bare => text.push_str(&short_gap_mark(&omission)),
         }
-        text.push_str(&gap_mark(&omission));
+        is_first = false;
         text.push('\n');
         omissions.push(omission);
         at += run;
     }
     (text, omissions)
+}
+
+/// Writes a row without the data in it.
+fn without_data(
+    rows: &Rows<'_>,
+    row: usize,
+    original: &Original<'_>,
+    text: &mut String,
+    omissions: &mut Vec<Omission>,
+) {
+    let (line, mut from) = (rows.row(row), 0);
+    for data in opaque::runs(line) {
+        let start = rows.start(row);
+        let omission = Omission::new(original, Unit::Byte, start + data.start + 1..=start + data.end, rows.text.len());
+        text.push_str(&line[from..data.start]);
+        text.push_str(&gap_mark(&omission));
+        omissions.push(omission);
+        from = data.end;
+    }
+    text.push_str(&line[from..]);
 }
