@@ -238,6 +238,14 @@ fn layouts(text: &str, fixed: &[bool]) -> Vec<(String, Vec<bool>)> {
     layouts
 }
 
+/// The rows of a table without padding, runs and what stands above, whichever is shortest; proved by decoding it.
+pub(crate) fn rows_of_table(text: &str) -> Option<String> {
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
+    let (layout, fixed) = layouts(text, &vec![false; lines]).pop()?;
+    let ditto = ditto::encode(&layout, |line| fixed.get(line) != Some(&false));
+    Some(ditto.unwrap_or(layout)).filter(|encoded| decode_lines(encoded).as_deref() == Some(text))
+}
+
 /// What [`shortest`] wrote; `None` for a text that it did not write.
 fn decode_lines(written: &str) -> Option<String> {
     let mut text = search::decode(written);

@@ -78,6 +78,9 @@ fn sorts(rows: &[Vec<&str>]) -> Vec<Vec<usize>> {
     if are_alike(&rows.iter().collect::<Vec<_>>()) {
         return vec![(0..rows.len()).collect()];
     }
+    if rows.iter().map(Vec::len).sum::<usize>() < rows.len() * WORDS {
+        return Vec::new();
+    }
     let mut by_words: Vec<Vec<usize>> = vec![Vec::new(); CELLS + 1];
     for (row, cells) in rows.iter().enumerate() {
         by_words[cells.len()].push(row);

@@ -85,11 +85,12 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Prose;
     }
     // What a shell command printed can be folded where it repeats itself, whatever it is.
-    if (origin.is_shell || mixed || command::is_regular(&sample) || command::is_numeric(&sample)) && !origin.is_file {
-        Kind::Command
-    } else {
-        Kind::Opaque
-    }
+    if (origin.is_shell || mixed || is_data(&sample)) && !origin.is_file { Kind::Command } else { Kind::Opaque }
+}
+
+/// Whether a machine wrote the lines, by their shapes.
+fn is_data(sample: &Sample<'_>) -> bool {
+    command::is_regular(sample) || command::is_numeric(sample) || command::is_columnar(sample)
 }
 
 /// Some lines of a text: all of a short one, else its start, a piece of its middle and its end.

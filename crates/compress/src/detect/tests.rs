@@ -120,3 +120,19 @@ fn registers_are_no_logs_and_histories_no_views_of_files() {
     check(&lines(20, |i| format!("{:5}\tgit checkout branch-{i}", i + 1)), "opaque");
     check(&lines(20, |i| format!("{i:4}: 0100007F:89E{} 00000000:0000 0A 1000 0 140{i:03} 1", i % 10)), "command");
 }
+
+#[test]
+fn a_number_in_the_same_place_of_every_row_makes_data() {
+    let record = |i: usize| {
+        format!(
+            "{}.example.com. {} IN {} target{}",
+            ["www", "mail", "a-b"][i % 3],
+            300 * i + 60,
+            ["A", "MX"][i % 2],
+            "-x".repeat(i % 4)
+        )
+    };
+    check(&lines(14, record), "command");
+    // Without the number nothing is certain.
+    check(&lines(14, |i| record(i).replace(|c: char| c.is_ascii_digit(), "n").repeat(i % 5 + 1)), "opaque");
+}
