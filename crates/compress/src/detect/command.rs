@@ -79,7 +79,7 @@ pub(super) fn is_columnar(sample: &Sample<'_>) -> bool {
     (0..3).any(|column| {
         sample.mostly(90, 10, |line| {
             let mut words = line.split_whitespace();
-            let number = words.nth(column).is_some_and(|word| is_number(word));
+            let number = words.nth(column).is_some_and(is_number);
             number && words.count() + column + 1 >= WORDS
         })
     })

@@ -124,15 +124,12 @@ fn registers_are_no_logs_and_histories_no_views_of_files() {
 #[test]
 fn a_number_in_the_same_place_of_every_row_makes_data() {
     let record = |i: usize| {
-        format!(
-            "{}.example.com. {} IN {} target{}",
-            ["www", "mail", "a-b"][i % 3],
-            300 * i + 60,
-            ["A", "MX"][i % 2],
-            "-x".repeat(i % 4)
-        )
+        let kind = ["A", "MX \"x\"", "HINFO (y) -", "TXT a;b", "PTR c/d/e"][i % 5];
+        format!("{}.example.com. {} IN {kind} to{}", ["www", "mail"][i % 2], 300 * i + 60, "-x".repeat(i % 7))
     };
+    let is_columnar = |text: &str| command::is_columnar(&Sample::of(text));
+    assert!(is_columnar(&lines(14, record)) && !is_columnar(&lines(9, record)));
+    assert!(!is_columnar(&lines(14, |i| record(i).replace(|c: char| c.is_ascii_digit(), "n"))));
+    assert!(!is_columnar(&lines(14, |i| format!("{i} sheep"))));
     check(&lines(14, record), "command");
-    // Without the number nothing is certain.
-    check(&lines(14, |i| record(i).replace(|c: char| c.is_ascii_digit(), "n").repeat(i % 5 + 1)), "opaque");
 }
