@@ -104,7 +104,8 @@ struct Parsed<'t> {
 
 impl Parsed<'_> {
     fn skeleton(&self, focus: &HashSet<&str>) -> Option<Compressed> {
-        self.finish(skeleton::keep(&self.outline, &self.rows, focus)?, Marks::Bare)
+        let skeleton = skeleton::keep(&self.outline, &self.rows, focus)?;
+        self.finish(skeleton.kept, Marks::Bare { named: &skeleton.named, names: self.rows.text })
     }
 
     fn prune(&self) -> Option<Compressed> {
@@ -123,7 +124,7 @@ impl Parsed<'_> {
 
     /// Every row, but not the data inside of strings.
     fn without_data(&self) -> Option<Compressed> {
-        self.finish(vec![true; self.rows.len()], Marks::Bare)
+        self.finish(vec![true; self.rows.len()], Marks::Bare { named: &[], names: self.rows.text })
     }
 
     /// Writes the rows that stay as the text has them, with their numbers if it has any.

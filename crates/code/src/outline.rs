@@ -41,6 +41,8 @@ pub(crate) struct Definition {
     pub(crate) name: Option<Range<usize>>,
     /// It is inside a function, and not a member of a type in there.
     pub(crate) local: bool,
+    /// It is a member with a value.
+    pub(crate) valued: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +196,7 @@ impl Walk<'_> {
             rows,
             name: parts.name(node).map(|name| name.byte_range()),
             local,
+            valued: sort == Sort::Member && body.is_some(),
         }));
     }
 

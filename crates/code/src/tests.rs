@@ -52,10 +52,20 @@ fn shown_rows(text: &str, compressed: &Compressed) -> HashSet<usize> {
         if let Some(omission) = omissions.peek()
             && *omission.range().start() == at + 1
         {
-            let is_marked = line.ends_with(&headroom_core::gap_mark(omission))
-                // The first mark says all that there is to say of a gap; those after it may stand by themselves, and say where it ends.
-                || (*omission != lines[0] && line == headroom_core::short_gap_mark(omission));
-            assert!(is_marked, "no mark for {omission} in {line:?}");
+            // The first mark says all that there is to say of a gap; those after it may stand by themselves, and say where it ends.
+            let (full, short) = (headroom_core::gap_mark(omission), headroom_core::short_gap_mark(omission));
+            let named =
+                line.strip_prefix(&full).or_else(|| line.strip_prefix(&short).filter(|_| *omission != lines[0]));
+            assert!(line.ends_with(&full) || named.is_some(), "no mark for {omission} in {line:?}");
+            // Behind a mark stands nothing, or one name for each row.
+            let names: Vec<&str> = named.unwrap_or_default().split(' ').skip(1).collect();
+            assert!(names.is_empty() || names.len() == omission.count(), "{line:?} does not name every row");
+            for (row, name) in (at..).zip(names) {
+                assert!(
+                    crate::prune::words(rows.row(row)).any(|word| word == name),
+                    "row {row} does not define {name}"
+                );
+            }
             assert_eq!((omission.unit(), omission.total()), (Unit::Line, rows.len()));
             at += omission.count();
             omissions.next();
@@ -347,6 +357,26 @@ fn what_cannot_be_read_hides_nothing_but_itself() {
         assert!(shown.contains(head), "{head} in {shown}");
     }
     assert!(shown.len() < text.len() / 2, "{shown}");
+}
+
+#[test]
+fn a_table_of_constants_is_shown_by_its_names() {
+    let Some(grammar) = languages::of(Language::C) else { return };
+    let rows = |count: usize| -> String {
+        (0..count).map(|at| format!("#define part_{at} library_of_some_length_0_17_14_part_{at}\n")).collect()
+    };
+    let text = format!("#ifndef H\n#define H\n\n{}\n#if defined(X)\n{}#endif\n#endif\n", rows(23), rows(7));
+    check(&text, grammar, "constants");
+    let shown = skeleton(&text, hints(Language::C)).expect("a skeleton").text;
+    assert!(
+        shown.contains("#define H\n\n[-10 lines 4-13] part_0 part_1 ")
+            && shown.contains("\n[-..26] part_20 part_21 part_22\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("#define part_6 library_of"), "{shown}");
+    // What a run of small ones says is said as shortly by the rows themselves.
+    let small: String = (0..20).map(|at| format!("#define LIMIT_OF_PART_{at} {at}\n")).collect();
+    assert!(skeleton(&small, hints(Language::C)).is_none_or(|shown| !shown.text.contains("[-")));
 }
 
 #[test]

@@ -95,8 +95,9 @@ fn definitions<'t>(name: &str, text: &'t str) -> Vec<(usize, &'t str)> {
 /// A mark for missing lines says which, or the last of them where one before it has said which: the lines around it must be those that follow
 /// from it. A mark for data inside of a line says its bytes, and the line must be what comes of putting them back.
 fn check_numbers(text: &str, result: &str, verdict: &mut Verdict) {
-    static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[-(\d+) lines? (\d+)(?:-(\d+))?\]$").ok());
-    static SHORT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[-\.\.(\d+)\]$").ok());
+    static MARK: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\[-(\d+) lines? (\d+)(?:-(\d+))?\](.*)$").ok());
+    static SHORT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[-\.\.(\d+)\](.*)$").ok());
     let (Some(mark), Some(short), true) = (MARK.as_ref(), SHORT.as_ref(), result != text) else { return };
     let lines: Vec<&str> = text.lines().collect();
     let (mut next, mut is_known) = (0, false);
@@ -115,6 +116,13 @@ fn check_numbers(text: &str, result: &str, verdict: &mut Verdict) {
             Some((count, first, number(&groups, 3).unwrap_or(first)))
         });
         let last = short.captures(shown).filter(|_| is_known).and_then(|groups| number(&groups, 1));
+        let names = [(mark, 4), (short, 2)].into_iter().find_map(|(mark, group)| mark.captures(shown)?.get(group));
+        let end = gap.map(|(_, _, last)| last).or(last).unwrap_or(next);
+        let left_out = lines.get(next..end.min(lines.len())).unwrap_or_default();
+        if !are_names(names.map_or("", |names| names.as_str()), left_out) {
+            verdict.note(false, || format!("{shown:?} does not name line by line what is left out"));
+            return;
+        }
         match (gap, last) {
             (Some((count, first, last)), _)
                 if first == next + 1 && last + 1 == first + count && last <= lines.len() =>
@@ -129,6 +137,12 @@ fn check_numbers(text: &str, result: &str, verdict: &mut Verdict) {
         }
     }
     verdict.note(next == lines.len(), || format!("lines from {} on are missing without a mark", next + 1));
+}
+
+/// Whether a mark is followed by nothing, or by one name for each line that it stands for, found in that line.
+fn are_names(names: &str, lines: &[&str]) -> bool {
+    let names: Vec<&str> = names.split_whitespace().collect();
+    names.is_empty() || (names.len() == lines.len() && names.iter().zip(lines).all(|(name, line)| line.contains(name)))
 }
 
 /// A line with the bytes that its marks speak of.
@@ -156,7 +170,10 @@ mod tests {
             verdict.missing.is_empty()
         };
         assert!(holds("[-1 line 1]\nb\n[-..4]\ndata [-5 bytes 14-18]6\nf\n[all in it]\n"));
+        assert!(holds("[-1 line 1] a\n[-..3] b c\nd\ndata 123456\nf\n"));
         for shown in [
+            "[-1 line 1] x\nb\nc\nd\ndata 123456\nf\n",
+            "[-1 line 1]\n[-..3] b d\nd\ndata 123456\nf\n",
             "[-..1]\nb\nc\nd\ndata 123456\nf\n",
             "[-1 line 1]\nb\n[-..3]\ndata 123456\nf\n",
             "[-1 line 1]\nb\n[-..9]\n",
