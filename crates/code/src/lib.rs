@@ -2,8 +2,8 @@
 //!
 //! A text is parsed with the tree-sitter grammar of its language. [`Level::Light`] takes out what a program does not need
 //! (comments, documentation, imports that nothing names) and leaves a text that still parses; [`Level::Standard`] leaves the
-//! skeleton: every symbol with its signature, and the bodies away. Rows are shown byte for byte or not at all; where rows are missing a
-//! mark says which, so that the line number of every row that is shown follows.
+//! skeleton: every symbol with its signature, and the bodies away. Rows are shown byte for byte or not at all, but for data inside of strings, of
+//! which a mark says the bytes; where rows are missing a mark says which, so that the line number of every row that is shown follows.
 //!
 //! Both are omissions, made only from an [`Original`]. A text that does not parse cleanly, that an agent may edit, or
 //! that is longer than 1 MiB is left alone. Nothing is recursive in the text, and parsing is bounded in steps.
@@ -17,12 +17,13 @@
 //! let goal = Goal { level: Level::Standard { original: &original }, tokens: &|text: &str| text.len() / 4 };
 //! let hints = Hints { kind: Some(Kind::Code(Language::Python)), ..Hints::NONE };
 //! let skeleton = CodeCompressor.compress(&Segment { text, hints }, &goal).unwrap().text;
-//! assert!(skeleton.starts_with("def area(width, height):\n    # [-2 lines 2-3]\n"));
+//! assert!(skeleton.starts_with("def area(width, height):\n[-2 lines 2-3]\n"));
 //! ```
 
 mod comments;
 mod languages;
 mod numbered;
+mod opaque;
 mod outline;
 mod parse;
 mod prune;
@@ -40,6 +41,7 @@ use headroom_core::{Compressed, Compressor, Goal, Kind, Language, Level, Origina
 
 use languages::Grammar;
 use rows::Rows;
+use write::Marks;
 
 /// The languages that this build can parse.
 pub fn languages() -> impl Iterator<Item = Language> {
@@ -80,7 +82,7 @@ impl Compressor for CodeCompressor {
             return parsed.prune();
         }
         let focus = hints.query.map(focus).unwrap_or_default();
-        parsed.skeleton(&focus).or_else(|| parsed.prune())
+        parsed.skeleton(&focus).or_else(|| parsed.prune()).or_else(|| parsed.without_data())
     }
 }
 
@@ -102,30 +104,37 @@ struct Parsed<'t> {
 
 impl Parsed<'_> {
     fn skeleton(&self, focus: &HashSet<&str>) -> Option<Compressed> {
-        self.finish(skeleton::keep(&self.outline, &self.rows, focus)?, &|_| false)
+        let skeleton = skeleton::keep(&self.outline, &self.rows, focus)?;
+        self.finish(skeleton.kept, Marks::Bare { named: &skeleton.named, names: self.rows.text })
     }
 
     fn prune(&self) -> Option<Compressed> {
         let pruned = prune::keep(&self.outline, &self.rows);
-        let mut kept = pruned.kept.clone();
-        write::settle_gaps(&self.rows, &mut kept);
-        // What is left must parse as it did.
         let rules = self.grammar.rules();
-        let (code, _) = write::write(&self.rows, &kept, &|row| pruned.inner[row], rules.mark, self.original);
+        let marks = Marks::Commented { comment: rules.mark, inner: &pruned.inner };
+        let mut kept = pruned.kept.clone();
+        write::settle_gaps(&self.rows, &mut kept, marks);
+        // What is left must parse as it did.
+        let (code, _) = write::write(&self.rows, &kept, marks, self.original);
         let again = Rows::of(&code);
         let errors = outline::outline(&parse::parse(&code, self.grammar)?, &again, rules)?.errors;
         (errors <= self.outline.errors).then_some(())?;
-        self.finish(pruned.kept, &|row| pruned.inner[row])
+        self.finish(pruned.kept.clone(), marks)
+    }
+
+    /// Every row, but not the data inside of strings.
+    fn without_data(&self) -> Option<Compressed> {
+        self.finish(vec![true; self.rows.len()], Marks::Bare { named: &[], names: self.rows.text })
     }
 
     /// Writes the rows that stay as the text has them, with their numbers if it has any.
-    fn finish(&self, mut kept: Vec<bool>, inner: &dyn Fn(usize) -> bool) -> Option<Compressed> {
-        write::settle_gaps(&self.rows, &mut kept);
-        if kept.iter().all(|is_kept| *is_kept) {
+    fn finish(&self, mut kept: Vec<bool>, marks: Marks<'_>) -> Option<Compressed> {
+        write::settle_gaps(&self.rows, &mut kept, marks);
+        let shown = Rows::of(self.text);
+        let (body, omissions) = write::write(&shown, &kept, marks, self.original);
+        if omissions.is_empty() {
             return None;
         }
-        let shown = Rows::of(self.text);
-        let (body, omissions) = write::write(&shown, &kept, inner, self.grammar.rules().mark, self.original);
         Some(Compressed::omitting(body, self.original, omissions))
     }
 }

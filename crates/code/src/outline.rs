@@ -16,15 +16,17 @@ pub(crate) enum Item {
     Definition(Definition),
     /// A comment on rows of its own.
     Comment(Range<usize>),
-    /// A string that documents what it stands in, on rows of its own. `alone`: nothing else stands in that body.
+    /// A string that documents what it stands in (`of`; the file where that is nothing), on rows of its own.
     Docstring {
         rows: Range<usize>,
-        alone: bool,
+        of: Option<Sort>,
     },
     Attribute(Range<usize>),
     Import(Import),
-    /// Rows that the parser could make no sense of.
+    /// Rows with words that the parser could make no sense of.
     Broken(Range<usize>),
+    /// Rows that hold such words somewhere: what else was read there may have been misread. Comes before what stands in them.
+    Doubtful(Range<usize>),
 }
 
 /// A symbol.
@@ -39,6 +41,8 @@ pub(crate) struct Definition {
     pub(crate) name: Option<Range<usize>>,
     /// It is inside a function, and not a member of a type in there.
     pub(crate) local: bool,
+    /// It is a member with a value.
+    pub(crate) valued: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,24 +72,32 @@ pub(crate) struct Outline {
 pub(crate) fn outline(tree: &Tree, rows: &Rows<'_>, rules: &Rules) -> Option<Outline> {
     let mut walk = Walk { rows, rules, items: Vec::new(), wrapped_from: None, errors: 0, broken_bytes: 0 };
     let mut cursor = tree.walk();
-    // Whether what stands at each depth is inside a function, and not inside a type that the function declares.
-    let mut local = vec![false];
+    let mut around = vec![Around::default()];
     loop {
         let node = cursor.node();
-        let inside = local.last().copied().unwrap_or_default();
-        let inside_children = walk.visit(node, inside).unwrap_or(inside);
-        if !node.is_error() && cursor.goto_first_child() {
-            local.push(inside_children);
+        let inside = around.last().copied().unwrap_or_default();
+        let local = walk.visit(node, inside).unwrap_or(inside.local);
+        if cursor.goto_first_child() {
+            around.push(Around { local, unread: node.is_error() });
             continue;
         }
         while !cursor.goto_next_sibling() {
-            local.pop();
+            around.pop();
             if !cursor.goto_parent() {
                 let is_broken = walk.broken_bytes * 100 > rows.text.len() * MAX_BROKEN_PERCENT;
                 return (!is_broken).then_some(Outline { items: walk.items, errors: walk.errors });
             }
         }
     }
+}
+
+/// Where the children of a node are.
+#[derive(Clone, Copy, Default)]
+struct Around {
+    /// Inside a function, and not inside a type that the function declares.
+    local: bool,
+    /// Among words that the parser could make no sense of together, though it may have read each.
+    unread: bool,
 }
 
 struct Walk<'a> {
@@ -100,15 +112,23 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Notes what the node is; says whether what is in it is local, `None` if as the node itself.
-    fn visit(&mut self, node: Node<'_>, local: bool) -> Option<bool> {
-        if node.is_error() || node.is_missing() {
+    fn visit(&mut self, node: Node<'_>, Around { local, unread }: Around) -> Option<bool> {
+        if node.is_error() {
             self.errors += 1;
-            self.broken_bytes += node.end_byte() - node.start_byte();
-            self.items.push(Item::Broken(self.span(node)));
+            self.items.push(Item::Doubtful(self.span(node)));
+            if node.child_count() == 0 {
+                self.broken(node);
+            }
+            return None;
+        }
+        if node.is_missing() {
+            self.errors += 1;
+            self.broken(node);
             return None;
         }
         let stands_alone = || self.rows.stands_alone(node.start_byte(), node.end_byte());
         match self.rules.role(&node) {
+            Role::None if unread => self.broken(node),
             Role::None => {}
             Role::Closure(_) => return Some(true),
             Role::Wrapper => self.wrapped_from = self.wrapped_from.or(Some(node.start_position().row)),
@@ -143,12 +163,22 @@ impl Walk<'_> {
                     self.define(Sort::Function, node, body, &parts, local);
                     return Some(true);
                 }
-                if !local && matches!(self.rules.role(&node), Role::Member(_)) {
+                let is_import = || value.is_some_and(|value| self.rules.imports(&self.rows.text[value.byte_range()]));
+                if !local && matches!(self.rules.role(&node), Role::Member(_)) && !is_import() {
                     self.define(Sort::Member, node, value, &parts, local);
                 }
             }
         }
         None
+    }
+
+    /// Words that nothing is known of: the row they begin in stays. What else is in them is read by itself.
+    fn broken(&mut self, node: Node<'_>) {
+        let rows = self.span(node);
+        let row = rows.start..if node.child_count() == 0 { rows.end } else { rows.start + 1 };
+        let end = node.start_byte() + row.clone().map(|row| self.rows.row(row).len()).sum::<usize>();
+        self.broken_bytes += node.end_byte().min(end) - node.start_byte();
+        self.items.push(Item::Broken(row));
     }
 
     fn define(&mut self, sort: Sort, node: Node<'_>, body: Option<Node<'_>>, parts: &Parts, local: bool) {
@@ -166,6 +196,7 @@ impl Walk<'_> {
             rows,
             name: parts.name(node).map(|name| name.byte_range()),
             local,
+            valued: sort == Sort::Member && body.is_some(),
         }));
     }
 
@@ -177,7 +208,11 @@ impl Walk<'_> {
             // Comments may stand before the string.
             || (body.parent().is_none() && self.items.iter().all(|item| matches!(item, Item::Comment(_))));
         (is_first && self.rows.stands_alone(node.start_byte(), node.end_byte()))
-            .then(|| Item::Docstring { rows: self.span(node), alone: body.named_child_count() == 1 })
+            .then(|| Item::Docstring { rows: self.span(node), of: body.parent().map(|of| self.sort(of)) })
+    }
+
+    fn sort(&self, node: Node<'_>) -> Sort {
+        if matches!(self.rules.role(&node), Role::Function(_)) { Sort::Function } else { Sort::Type }
     }
 
     /// The rows of a node. A node may end behind its last line end, and what is missing may be missed behind the last row.

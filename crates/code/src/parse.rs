@@ -1,19 +1,20 @@
 //! Parsing within bounds.
 
 use std::cell::Cell;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
 use crate::languages::Grammar;
+use crate::opaque;
 
 /// Longer texts are left alone.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 
-/// Texts with longer lines than this on average are not written by people, and there is nothing to leave out line by line.
+/// Texts with longer lines than this on average, data inside of strings apart, are not written by people, and there is nothing to leave out line by line.
 const MAX_BYTES_PER_LINE: usize = 400;
 
-/// Of the lines that are not blank, this share in percent must have a letter, and no more than so many that follow each other may be the same.
+/// Of the lines that are not blank, this share in percent must have a letter or a digit, and no more than so many that follow each other may be the same.
 /// Some grammars take memory that grows with the square of a text of nothing but signs, between two reports of the parser.
 const LETTERED_PERCENT: usize = 40;
 const MAX_SAME_LINES: usize = 300;
@@ -58,7 +59,7 @@ pub(crate) fn parse(text: &str, grammar: &Grammar) -> Option<Tree> {
 
 /// Whether the lines look like something that somebody wrote. Looks at each line once.
 fn is_written(text: &str) -> bool {
-    let (mut lines, mut filled, mut lettered) = (0_usize, 0_usize, 0_usize);
+    let (mut lines, mut filled, mut lettered, mut opaque) = (0_usize, 0_usize, 0_usize, 0_usize);
     let (mut before, mut same) = ("", 0_usize);
     for line in text.lines() {
         lines += 1;
@@ -67,12 +68,13 @@ fn is_written(text: &str) -> bool {
             continue;
         }
         filled += 1;
-        lettered += usize::from(trimmed.chars().any(char::is_alphabetic));
+        opaque += opaque::runs(line).iter().map(Range::len).sum::<usize>();
+        lettered += usize::from(trimmed.chars().any(char::is_alphanumeric));
         same = if trimmed == before { same + 1 } else { 0 };
         before = trimmed;
         if same > MAX_SAME_LINES {
             return false;
         }
     }
-    text.len() <= lines * MAX_BYTES_PER_LINE && lettered * 100 >= filled * LETTERED_PERCENT
+    text.len() - opaque <= lines * MAX_BYTES_PER_LINE && lettered * 100 >= filled * LETTERED_PERCENT
 }

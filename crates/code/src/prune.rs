@@ -19,9 +19,13 @@ pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>) -> Pruned {
     let mut pruned = Pruned { kept: vec![true; rows.len()], inner: vec![false; rows.len()] };
     let named = names_outside_imports(outline, rows);
     let mut is_first = true;
+    let mut doubtful_to = 0;
     let mut items = outline.items.iter().peekable();
     while let Some(item) = items.next() {
         match item {
+            Item::Doubtful(rows) => doubtful_to = doubtful_to.max(rows.end),
+            Item::Comment(rows) | Item::Docstring { rows, .. } if rows.start < doubtful_to => {}
+            Item::Import(import) if import.rows.start < doubtful_to => {}
             Item::Comment(first) => {
                 let mut run = vec![first.clone()];
                 while let Some(Item::Comment(next)) = items.peek()

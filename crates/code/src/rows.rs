@@ -27,6 +27,11 @@ impl<'t> Rows<'t> {
         self.starts.get(row).map_or("", |start| &self.text[*start..end])
     }
 
+    /// The byte that the row begins with.
+    pub(crate) fn start(&self, row: usize) -> usize {
+        self.starts.get(row).copied().unwrap_or(self.text.len())
+    }
+
     /// The row that holds the byte.
     pub(crate) fn at(&self, byte: usize) -> usize {
         self.starts.partition_point(|start| *start <= byte).saturating_sub(1)

@@ -4,6 +4,7 @@
 //! mark      #                           begins a comment that ends with its line; gap marks stand in one
 //! comment   KIND
 //! docstring KIND INNER                  a statement that is nothing but a string, first in a body or file
+//! importer  NAME                        a member whose value is a call of this function is an import
 //! import    KIND [prunable]             prunable: an import that nothing names has no other use
 //! attribute KIND                        stands before a definition and belongs to it
 //! wrapper   KIND                        the definition inside begins where this begins
@@ -80,16 +81,22 @@ pub(crate) struct Rules {
     roles: Vec<Role>,
     /// What begins a comment.
     pub(crate) mark: &'static str,
+    /// The function that imports, in languages where importing is a call.
+    importer: Option<&'static str>,
 }
 
 impl Rules {
     /// Reads a data file. What the grammar does not know has no effect; a test of each file sees to it that there is no such line.
     pub(crate) fn read(data: &'static str, grammar: &Language) -> Self {
-        let mut rules = Self { roles: vec![Role::None; grammar.node_kind_count()], mark: "//" };
+        let mut rules = Self { roles: vec![Role::None; grammar.node_kind_count()], mark: "//", importer: None };
         for mut words in lines(data) {
             let (Some(role), Some(kind)) = (words.next(), words.next()) else { continue };
             if role == "mark" {
                 rules.mark = kind;
+                continue;
+            }
+            if role == "importer" {
+                rules.importer = Some(kind);
                 continue;
             }
             let options: Vec<&str> = words.collect();
@@ -106,6 +113,13 @@ impl Rules {
         self.roles.get(usize::from(node.kind_id())).copied().unwrap_or(Role::None)
     }
 
+    /// Whether a value is what was imported, as it is or wrapped by one more call.
+    pub(crate) fn imports(&self, value: &str) -> bool {
+        let Some(importer) = self.importer else { return false };
+        let calls = |value: &str| value.strip_prefix(importer).is_some_and(|rest| rest.starts_with('('));
+        calls(value) || value.split_once('(').is_some_and(|(_, inner)| calls(inner))
+    }
+
     #[cfg(test)]
     pub(crate) fn unknown_names(data: &'static str, grammar: &Language) -> Vec<String> {
         let mut unknown = Vec::new();
@@ -114,7 +128,7 @@ impl Rules {
                 unknown.push("a line of one word".to_owned());
                 continue;
             };
-            if role == "mark" {
+            if matches!(role, "mark" | "importer") {
                 continue;
             }
             let options: Vec<&str> = words.collect();

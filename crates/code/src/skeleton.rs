@@ -1,7 +1,8 @@
 //! Skeletons: what a file declares, without what it does.
 //!
-//! Kept are the rows that say what each definition is (signature, decorators, attributes), members of types, constants, and the first
-//! row of what documents a function or type. Everything else goes. Each symbol of the file stays, also one inside a function.
+//! Kept are the rows that say what each definition is (its signature, and the first row of each decorator or attribute), members of types,
+//! constants, and the first row of what documents the file or a type. Everything else goes, what documents functions too: a fifth of what a
+//! skeleton with it was, for what names and signatures mostly say. Each symbol of the file stays, also one inside a function.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -10,8 +11,25 @@ use crate::comments;
 use crate::outline::{Definition, Item, Outline, Sort};
 use crate::rows::Rows;
 
+/// So many rows of names go behind one mark, so that which name stands in which row is seen at a glance.
+const NAMES: usize = 10;
+
+/// Shorter runs of constants are read as they are.
+const RUN: usize = 8;
+
+/// What a skeleton is made of.
+pub(crate) struct Skeleton {
+    /// Which rows stay.
+    pub(crate) kept: Vec<bool>,
+    /// Rows that do not, of which each defines one constant whose name is given, in bytes.
+    pub(crate) named: Vec<Named>,
+}
+
+/// Rows that follow each other, and the name that each defines.
+pub(crate) type Named = (Range<usize>, Vec<Range<usize>>);
+
 /// Which rows stay; `None` where there is nothing to show. `focus`: the names that the reader is after, whose definitions stay whole.
-pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>, focus: &HashSet<&str>) -> Option<Vec<bool>> {
+pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>, focus: &HashSet<&str>) -> Option<Skeleton> {
     let mut kept = vec![false; rows.len()];
     let mut whole: Vec<Range<usize>> = Vec::new();
     let mut lead = Lead::default();
@@ -35,21 +53,67 @@ pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>, focus: &HashSet<&str>) ->
                     kept[row] = true;
                 }
             }
-            Item::Docstring { rows: docstring, .. } => {
+            Item::Docstring { rows: docstring, of, .. } => {
                 kept[docstring.clone()].fill(false);
-                if let Some(row) = docstring.clone().find(|row| comments::says_something(rows.row(*row))) {
+                let says = || docstring.clone().find(|row| comments::says_something(rows.row(*row)));
+                if *of != Some(Sort::Function)
+                    && let Some(row) = says()
+                {
                     kept[row] = true;
                 }
             }
             Item::Attribute(attribute) => lead.attribute(attribute),
             Item::Broken(broken) => kept[broken.clone()].fill(true),
-            Item::Import(_) => {}
+            Item::Import(_) | Item::Doubtful(_) => {}
         }
     }
+    let named = if focus.is_empty() { constants(outline, rows, &kept) } else { Vec::new() };
     for rows in whole {
         kept[rows].fill(true);
     }
-    shows_something.then_some(kept)
+    for (rows, _) in &named {
+        kept[rows.clone()].fill(false);
+    }
+    shows_something.then_some(Skeleton { kept, named })
+}
+
+/// Runs of constants, one a row, that say twice as much as their names: tables of `#define`, generated ones above all.
+fn constants(outline: &Outline, rows: &Rows<'_>, kept: &[bool]) -> Vec<Named> {
+    let is_one =
+        |definition: &Definition| definition.valued && definition.rows.len() == 1 && kept[definition.rows.start];
+    let constants = outline.items.iter().filter_map(|item| match item {
+        Item::Definition(definition) if is_one(definition) => Some((definition.rows.start, definition.name.clone()?)),
+        _ => None,
+    });
+    let mut runs: Vec<Named> = Vec::new();
+    let mut last = usize::MAX;
+    for (row, name) in constants {
+        match runs.last_mut() {
+            // Two in one row are no row of one constant.
+            Some((run, names)) if run.end == row && last != row => {
+                run.end += 1;
+                names.push(name);
+            }
+            Some((run, names)) if run.end == row + 1 => {
+                run.end -= 1;
+                names.pop();
+            }
+            _ => runs.push((row..row + 1, vec![name])),
+        }
+        last = row;
+    }
+    let says_little = |(run, names): &Named| {
+        let bytes: usize = run.clone().map(|row| rows.row(row).trim_ascii().len()).sum();
+        run.len() >= RUN && names.iter().map(|name| name.len() + 1).sum::<usize>() * 2 < bytes
+    };
+    let parts = runs.into_iter().filter(says_little).flat_map(|(run, names)| {
+        let part = move |(at, names): (usize, &[Range<usize>])| {
+            let start = run.start + at * NAMES;
+            (start..start + names.len(), names.to_vec())
+        };
+        names.chunks(NAMES).enumerate().map(part).collect::<Vec<_>>()
+    });
+    parts.collect()
 }
 
 /// Keeps the head of a definition and what leads to it. Its body goes, until something in it is kept in its turn.
@@ -60,8 +124,9 @@ fn mark(kept: &mut [bool], definition: &Definition, lead: &Lead) {
     }
     kept[start..start + definition.head].fill(true);
     if lead.rows.end == start {
-        lead.attributes.iter().for_each(|attribute| kept[attribute.clone()].fill(true));
-        if (definition.sort != Sort::Member || definition.head > 1) && !definition.local {
+        lead.attributes.iter().for_each(|attribute| kept[attribute.start] = true);
+        let is_type = definition.sort == Sort::Type || (definition.sort == Sort::Member && definition.head > 1);
+        if is_type && !definition.local {
             lead.says.iter().for_each(|row| kept[*row] = true);
         }
     }

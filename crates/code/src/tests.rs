@@ -42,24 +42,51 @@ fn pruned(text: &str, language: Language) -> Option<Compressed> {
 fn shown_rows(text: &str, compressed: &Compressed) -> HashSet<usize> {
     let rows = Rows::of(text);
     let (body, _trailer) = compressed.text.trim_end_matches('\n').rsplit_once('\n').unwrap_or(("", ""));
-    let mut omissions = compressed.omissions().iter().peekable();
+    let (lines, bytes): (Vec<_>, Vec<_>) =
+        compressed.omissions().iter().partition(|omission| omission.unit() == Unit::Line);
+    let mut omissions = lines.iter().copied().peekable();
+    let mut data = bytes.into_iter().peekable();
     let mut shown = HashSet::new();
     let mut at = 0;
     for line in format!("{body}\n").lines() {
         if let Some(omission) = omissions.peek()
             && *omission.range().start() == at + 1
         {
-            assert!(line.ends_with(&headroom_core::gap_mark(omission)), "no mark for {omission} in {line:?}");
+            // The first mark says all that there is to say of a gap; those after it may stand by themselves, and say where it ends.
+            let (full, short) = (headroom_core::gap_mark(omission), headroom_core::short_gap_mark(omission));
+            let named =
+                line.strip_prefix(&full).or_else(|| line.strip_prefix(&short).filter(|_| *omission != lines[0]));
+            assert!(line.ends_with(&full) || named.is_some(), "no mark for {omission} in {line:?}");
+            // Behind a mark stands nothing, or one name for each row.
+            let names: Vec<&str> = named.unwrap_or_default().split(' ').skip(1).collect();
+            assert!(names.is_empty() || names.len() == omission.count(), "{line:?} does not name every row");
+            for (row, name) in (at..).zip(names) {
+                assert!(
+                    crate::prune::words(rows.row(row)).any(|word| word == name),
+                    "row {row} does not define {name}"
+                );
+            }
             assert_eq!((omission.unit(), omission.total()), (Unit::Line, rows.len()));
             at += omission.count();
             omissions.next();
             continue;
         }
+        // Data is marked where it stood, and the mark says its bytes.
+        let mut line = line.to_owned();
+        while let Some(omission) = data.peek()
+            && let Some(place) = line.find(&headroom_core::gap_mark(omission))
+        {
+            assert_eq!((omission.unit(), omission.total()), (Unit::Byte, text.len()));
+            let hidden = &text[*omission.range().start() - 1..*omission.range().end()];
+            assert_eq!(omission.range().start() - 1, rows.start(at) + place, "bytes of another place");
+            line.replace_range(place..place + headroom_core::gap_mark(omission).len(), hidden);
+            data.next();
+        }
         assert_eq!(line.trim_end_matches('\r'), rows.row(at).trim_end_matches('\n').trim_end_matches('\r'), "row {at}");
         shown.insert(at);
         at += 1;
     }
-    assert_eq!((at, omissions.next()), (rows.len(), None), "rows are missing");
+    assert_eq!((at, omissions.next(), data.next()), (rows.len(), None, None), "something is missing");
     shown
 }
 
@@ -301,6 +328,58 @@ fn real_files_keep_their_symbols_and_their_code() {
 }
 
 #[test]
+fn data_inside_of_a_string_is_left_out_by_its_bytes() {
+    let Some(grammar) = languages::of(Language::JavaScript) else { return };
+    let data = "AGFzbQEAAAABJwdg/+".repeat(400);
+    let texts = [
+        format!("'use strict'\n\nmodule.exports = Buffer.from('{data}', 'base64')\n"),
+        format!("const é = 1\nconst wasm = '{data}', more = \"{data}\"\nfunction load() {{\n  return wasm\n}}\n"),
+    ];
+    for text in texts {
+        check(&text, grammar, "data");
+        let shown = skeleton(&text, hints(Language::JavaScript)).expect("shorter").text;
+        assert!(shown.contains("('AGFzbQ") || shown.contains("= 'AGFzbQ"), "{shown}");
+        assert!(shown.len() < 400, "{shown}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_hides_nothing_but_itself() {
+    let Some(grammar) = languages::of(Language::C) else { return };
+    let body = "    step(&state);\n".repeat(30);
+    // A limit in the notation of a macro: the grammar of C knows no `1 GB`.
+    let text = format!(
+        "#define GB *(1U<<30)\n#define LIMIT ((unsigned)1 GB)\nstatic int first(int a)\n{{\n{body}}}\nsize_t limit(void) {{ return (1 GB) - 1; }}\nint broken( {{ ) 1 GB ;\nstatic int second(int b)\n{{\n{body}}}\n"
+    );
+    check(&text, grammar, "broken");
+    let shown = skeleton(&text, hints(Language::C)).expect("a skeleton").text;
+    for head in ["static int first(int a)\n", "size_t limit(void)", "int broken( {", "static int second(int b)\n"] {
+        assert!(shown.contains(head), "{head} in {shown}");
+    }
+    assert!(shown.len() < text.len() / 2, "{shown}");
+}
+
+#[test]
+fn a_table_of_constants_is_shown_by_its_names() {
+    let Some(grammar) = languages::of(Language::C) else { return };
+    let rows = |count: usize| -> String {
+        (0..count).map(|at| format!("#define part_{at} library_of_some_length_0_17_14_part_{at}\n")).collect()
+    };
+    let text = format!("#ifndef H\n#define H\n\n{}\n#if defined(X)\n{}#endif\n#endif\n", rows(23), rows(7));
+    check(&text, grammar, "constants");
+    let shown = skeleton(&text, hints(Language::C)).expect("a skeleton").text;
+    assert!(
+        shown.contains("#define H\n\n[-10 lines 4-13] part_0 part_1 ")
+            && shown.contains("\n[-..26] part_20 part_21 part_22\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("#define part_6 library_of"), "{shown}");
+    // What a run of small ones says is said as shortly by the rows themselves.
+    let small: String = (0..20).map(|at| format!("#define LIMIT_OF_PART_{at} {at}\n")).collect();
+    assert!(skeleton(&small, hints(Language::C)).is_none_or(|shown| !shown.text.contains("[-")));
+}
+
+#[test]
 fn a_type_inside_a_function_is_shown_with_its_members() {
     let Some(grammar) = languages::of(Language::C) else { return };
     let calls = "    step(&state);\n".repeat(30);
@@ -357,7 +436,7 @@ fn the_reader_gets_what_it_asks_for_whole() {
     assert!(
         shown.contains("@cached\n    def weight(self):\n        # grams") && shown.contains("return sum(line.weight")
     );
-    assert!(shown.contains("def total(self):\n        # [-") && !shown.contains("line.price"), "{shown}");
+    assert!(shown.contains("def total(self):\n[-3 lines 5-7]\n") && !shown.contains("line.price"), "{shown}");
 }
 
 #[test]

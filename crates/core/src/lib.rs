@@ -26,7 +26,7 @@ mod segment;
 pub use compressor::{Compressed, Compressor, CountTokens, Goal, Level, Shape};
 pub use handle::{ContentHash, Handle, HandleKey, Original, ParseHandleError};
 pub use kind::{Kind, Language, ParseKindError};
-pub use mark::{Mark, find_marks, gap_mark, trailer};
+pub use mark::{Mark, find_marks, gap_mark, short_gap_mark, trailer};
 pub use omission::{Omission, Unit};
 pub use reason::Reason;
 pub use segment::{Hints, Segment};

@@ -1,9 +1,11 @@
-//! The two marks that Headroom writes into text, and the one scanner that finds them.
+//! The marks that Headroom writes into text, and the one scanner that finds them.
 //!
 //! - A *gap mark* stands where units were left out: `[-14 lines 38-51]`, `[-120 rows 4-123]`.
+//! - A *short gap mark* says the last of the lines left out, `[-..51]`. It follows a gap mark that says all, and whole lines only stand
+//!   between the two, so that the first and the number of the next line follow.
 //! - A *trailer* is the last line of a text with omissions: `[-212 of 400 lines; all in hr_4k2m9x7qw3]`.
 //!
-//! Both are ASCII and short, because they are paid for in tokens. Foreign text may contain something that looks like
+//! All are ASCII and short, because they are paid for in tokens. Foreign text may contain something that looks like
 //! them; only a handle that the store knows means anything, so a look-alike is data.
 
 use std::ops::Range;
@@ -22,6 +24,12 @@ pub fn gap_mark(omission: &Omission) -> String {
     } else {
         format!("[-{count} {unit} {}-{}]", range.start(), range.end())
     }
+}
+
+/// The mark for a further omission of lines where [`gap_mark`] stands for the first and nothing but whole lines of the original stand
+/// between them: the line behind it is the one after the number that it names.
+pub fn short_gap_mark(omission: &Omission) -> String {
+    format!("[-..{}]", omission.range().end())
 }
 
 /// The last line of a text with omissions. Omissions of different units, or of parts with different totals, are summed by unit.
@@ -78,6 +86,7 @@ mod tests {
             [Omission::new(&original, Unit::Line, 38..=51, 400), Omission::new(&original, Unit::Line, 60..=60, 400)];
         assert_eq!(gap_mark(&gaps[0]), "[-14 lines 38-51]");
         assert_eq!(gap_mark(&gaps[1]), "[-1 line 60]");
+        assert_eq!((short_gap_mark(&gaps[0]), short_gap_mark(&gaps[1])), ("[-..51]".into(), "[-..60]".into()));
         assert_eq!(trailer(original.handle(), &gaps), format!("[-15 of 400 lines; all in {}]", original.handle()));
     }
 

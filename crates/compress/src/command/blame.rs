@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use headroom_core::{Omission, Original, Unit, gap_mark};
+use headroom_core::{Omission, Original, Unit, gap_mark, short_gap_mark};
 
 const INTRODUCTION: &str = "[git blame; \"A=\" a change, \"A|\" a line of it, \"|\" one more; lines are numbered from ";
 
@@ -49,7 +49,8 @@ pub(super) fn shorten(original: &Original<'_>) -> Option<(String, Vec<Omission>)
         rows[at..at + shown].iter().for_each(|row| written.row(row));
         if shown < run {
             let omission = Omission::new(original, Unit::Line, at + shown + 1..=at + run, rows.len());
-            let _ = writeln!(written.text, "{}", gap_mark(&omission));
+            let mark = if omissions.is_empty() { gap_mark(&omission) } else { short_gap_mark(&omission) };
+            let _ = writeln!(written.text, "{mark}");
             omissions.push(omission);
         }
         at += run;

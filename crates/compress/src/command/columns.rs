@@ -41,12 +41,22 @@ pub(super) fn encode(text: &str, plain: impl Fn(usize) -> bool) -> Option<(Strin
     encoded.push_str(INTRODUCTION);
     let mut marks = vec![0];
     let (mut at, mut saved) = (0, 0);
-    let mut group = Group::default();
+    let (mut group, mut below) = (Group::default(), Group::default());
     while at < lines.len() {
         if mark(lines[at]).is_some() {
             return None;
         }
-        let rows = if plain(at) { 0 } else { group.gather(&lines[at..], |offset| plain(at + offset)) };
+        let mut rows = if plain(at) { 0 } else { group.gather(&lines[at..], |offset| plain(at + offset)) };
+        // The titles of columns may stand where some of the words below them do. The first row shows more.
+        if rows >= 2 && !plain(at + 1) {
+            let rows_below = below.gather(&lines[at + 1..], |offset| plain(at + 1 + offset));
+            if below.saved > group.saved + MARK && rows_below > 0 {
+                encoded.extend([lines[at], "\n"]);
+                at += 1;
+                rows = rows_below;
+                std::mem::swap(&mut group, &mut below);
+            }
+        }
         if rows >= ROWS && group.saved > MARK {
             saved += group.saved - MARK;
             marks.push(at + marks.len());
@@ -255,6 +265,15 @@ mod tests {
         assert_eq!(decode(&encoded).as_deref(), Some(table().as_str()));
         assert!(encoded.contains("[LRRRR 23]\ncache-0              0      0  a  b\ncache-1 991 1 a b\n"), "{encoded}");
         assert!(encoded.ends_with("\n\nend\n"));
+    }
+
+    #[test]
+    fn titles_that_stand_over_some_columns_do_not_cost_the_others() {
+        let row = |at: usize| format!("{:<9} {:<4}  {:>5}     -1  NI\n", format!("proto{at}"), 1200 + at, at % 2);
+        let text = String::from("protocol  size sockets  memory press\n") + &(0..20).map(row).collect::<String>();
+        let (encoded, marks) = encode(&text, |_| false).expect("columns");
+        assert_eq!((decode(&encoded).as_deref(), marks), (Some(&*text), vec![0, 2]));
+        assert!(encoded.contains("\nproto7 1207 1 -1 NI\n"), "{encoded}");
     }
 
     #[test]

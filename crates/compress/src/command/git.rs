@@ -11,13 +11,22 @@ const HISTORY: usize = 3;
 
 /// Whether a text is `git log`: commits with their ids, whole or in one line.
 pub(super) fn is_history(lines: &[&str]) -> bool {
-    let starts_with_id = |line: &str| {
+    let id = |line: &str| {
         let line = line.trim_start_matches(['*', '|', '\\', '/', ' ']);
         let id = &line[..line.bytes().take_while(u8::is_ascii_hexdigit).count()];
         let has = |test: fn(&u8) -> bool| id.as_bytes().iter().any(test);
-        id.len() >= 7 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && line[id.len()..].starts_with(' ')
+        let is_id = id.len() >= 7
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_alphabetic)
+            && line[id.len()..].starts_with(' ');
+        is_id.then(|| id.to_owned())
     };
-    lines.iter().take(SAMPLE).filter(|line| is_commit(line) || starts_with_id(line)).count() >= HISTORY
+    let lines = || lines.iter().take(SAMPLE);
+    let ids: Vec<String> = lines().filter_map(|line| id(line)).collect();
+    // Addresses in memory look alike, but go up from line to line.
+    let rising = ids.windows(2).filter(|pair| pair[0] <= pair[1]).count();
+    let are_addresses = ids.len() > HISTORY && rising * 10 >= (ids.len() - 1) * 9;
+    lines().filter(|line| is_commit(line)).count() + if are_addresses { 0 } else { ids.len() } >= HISTORY
 }
 
 /// So many lines are looked at.
@@ -89,6 +98,15 @@ fn is_message(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_that_go_up_are_no_commits() {
+        let rows = |value: fn(usize) -> usize| -> Vec<String> {
+            (0..20).map(|row| format!("55a{:05x}f000 default file=/usr/lib/x{row}", value(row))).collect()
+        };
+        let is_one = |rows: &[String]| is_history(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(!is_one(&rows(|row| 0x90ab0 + row * 97)) && is_one(&rows(|row| 0x90ab0 + row * 7919 % 6007)));
+    }
 
     #[test]
     fn headers_and_subjects_stay() {

@@ -1,13 +1,14 @@
 //! Command output.
 //!
 //! Exact: what git prints has forms of its own ([`history`], [`graph`], [`tree`], [`stat`], [`blame`]). Of all else padding ([`columns`]) and words
-//! that come many times in a row ([`runs`]) go; lines that start alike are folded under what they share ([`crate::search::fold`]) or written as
+//! that come many times in a row ([`runs`]) go, and so do words that stand above ([`ditto`]); lines that start alike are folded under what they share ([`crate::search::fold`]) or written as
 //! template and values ([`crate::log::exact`]), but for lines that somebody may quote ([`verbatim`]). Standard: escape sequences, which nobody sees, go;
 //! noise is left out, by declarative filters ([`filter`], `filters/*.toml`) and by shape ([`noise`], [`git`]). Failures, findings,
 //! places, counts and verdicts stay, and nothing is said that the command did not say.
 
 mod blame;
 mod columns;
+mod ditto;
 mod family;
 mod filter;
 mod findings;
@@ -193,21 +194,30 @@ fn shortest(text: &str, goal: &Goal<'_>, fixed: &[bool], phrases: Phrases) -> Op
     let encode = |text: &str, fixed: &[bool]| search::shortest(text, goal, &|line| fixed.get(line) != Some(&false));
     let as_it_is = encode(text, fixed);
     // The steps of a tool are sentences, which are laid out in no columns.
-    let layouts = if matches!(phrases, Phrases::None) { Vec::new() } else { layouts(text, fixed) };
-    if layouts.is_empty() {
+    if matches!(phrases, Phrases::None) {
+        return as_it_is;
+    }
+    let layouts = layouts(text, fixed);
+    let (last, fixed_last) =
+        layouts.last().map_or((text, fixed), |(layout, fixed)| (layout.as_str(), fixed.as_slice()));
+    let ditto = ditto::encode(last, |line| fixed_last.get(line) != Some(&false));
+    if layouts.is_empty() && ditto.is_none() {
         return as_it_is;
     }
     let cost = |text: &str| goal.tokens.count(text);
     let mut best = (as_it_is.as_deref().map_or_else(|| cost(text), cost), as_it_is);
-    for (layout, fixed) in layouts {
-        let encoded = encode(&layout, &fixed).unwrap_or(layout);
+    let laid_out = layouts.into_iter().map(|(layout, fixed)| (encode(&layout, &fixed).unwrap_or(layout), 100));
+    for (encoded, percent) in laid_out.chain(ditto.map(|ditto| (ditto, DITTO_PERCENT))) {
         let tokens = cost(&encoded);
-        if tokens < best.0 && decode_lines(&encoded).as_deref() == Some(text) {
+        if tokens * 100 < best.0 * percent && decode_lines(&encoded).as_deref() == Some(text) {
             best = (tokens, Some(encoded));
         }
     }
     best.1
 }
+
+/// Rows that say no more than what is not above must come to less than this part of the next best form in percent: phrases make that one shorter.
+const DITTO_PERCENT: usize = 85;
 
 /// Other layouts of a text, each with the lines of it that are fixed.
 fn layouts(text: &str, fixed: &[bool]) -> Vec<(String, Vec<bool>)> {
@@ -224,6 +234,14 @@ fn layouts(text: &str, fixed: &[bool]) -> Vec<(String, Vec<bool>)> {
         layouts.push((runs, inserted));
     }
     layouts
+}
+
+/// The rows of a table without padding, runs and what stands above, whichever is shortest; proved by decoding it.
+pub(crate) fn rows_of_table(text: &str) -> Option<String> {
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
+    let (layout, fixed) = layouts(text, &vec![false; lines]).pop()?;
+    let ditto = ditto::encode(&layout, |line| fixed.get(line) != Some(&false));
+    Some(ditto.unwrap_or(layout)).filter(|encoded| decode_lines(encoded).as_deref() == Some(text))
 }
 
 /// What [`shortest`] wrote; `None` for a text that it did not write.
@@ -243,7 +261,8 @@ fn is_laid_out(text: &str) -> bool {
 }
 
 /// How layouts are known and read, the one that is written last first.
-const LAYOUTS: [Layout; 2] = [(runs::is_encoded, runs::decode), (columns::is_encoded, columns::decode)];
+const LAYOUTS: [Layout; 3] =
+    [(ditto::is_encoded, ditto::decode), (runs::is_encoded, runs::decode), (columns::is_encoded, columns::decode)];
 
 type Layout = (fn(&str) -> bool, fn(&str) -> Option<String>);
 

@@ -57,22 +57,36 @@ fn fold_rows<'t>(lines: &[&'t str], guarded: &[bool], keep: &mut [bool], names: 
         }
         let rows: Vec<Vec<&str>> =
             lines[range.clone()].iter().map(|line| line.split_whitespace().take(CELLS).collect()).collect();
-        if !are_alike(&rows) {
-            continue;
+        let mut units: Vec<Unit<'t>> =
+            range.clone().map(|line| Unit { first: line, end: line + 1, name: "", shown: true }).collect();
+        for sort in sorts(&rows) {
+            let cells: Vec<Vec<&str>> = sort.iter().map(|row| rows[*row].clone()).collect();
+            let Some(shown) = json::chosen_rows(&cells) else { continue };
+            let column = name_column(&cells);
+            for ((row, cells), shown) in sort.into_iter().zip(&cells).zip(shown) {
+                units[row].name = column.and_then(|column| cells.get(column)).copied().unwrap_or_default();
+                units[row].shown = shown || matters(lines[range.start + row]);
+            }
         }
-        let Some(shown) = json::chosen_rows(&rows) else { continue };
-        let column = name_column(&rows);
-        let name = |row: usize| column.and_then(|column| rows[row].get(column)).copied().unwrap_or_default();
-        let units: Vec<Unit<'t>> = (0..run)
-            .map(|row| Unit {
-                first: range.start + row,
-                end: range.start + row + 1,
-                name: name(row),
-                shown: shown[row] || matters(lines[range.start + row]),
-            })
-            .collect();
         leave_out(lines, &units, keep, names);
     }
+}
+
+/// Rows that are alike, by their places: all of them, or those of as many words each where several sorts of rows are mixed, as logins and
+/// restarts are in what `last` lists. Rows of no sort are in none.
+fn sorts(rows: &[Vec<&str>]) -> Vec<Vec<usize>> {
+    if are_alike(&rows.iter().collect::<Vec<_>>()) {
+        return vec![(0..rows.len()).collect()];
+    }
+    if rows.iter().map(Vec::len).sum::<usize>() < rows.len() * WORDS {
+        return Vec::new();
+    }
+    let mut by_words: Vec<Vec<usize>> = vec![Vec::new(); CELLS + 1];
+    for (row, cells) in rows.iter().enumerate() {
+        by_words[cells.len()].push(row);
+    }
+    by_words.retain(|sort| sort.len() >= ROWS && are_alike(&sort.iter().map(|row| &rows[*row]).collect::<Vec<_>>()));
+    by_words
 }
 
 /// Words of which many have digits.
@@ -86,14 +100,14 @@ fn is_row(line: &str) -> bool {
 }
 
 /// Whether there are enough columns, and nearly all of the first ones hold digits, or no digits, in most rows.
-fn are_alike(rows: &[Vec<&str>]) -> bool {
+fn are_alike(rows: &[&Vec<&str>]) -> bool {
     let settled = |column: usize| {
         let cells = || rows.iter().filter_map(|row| row.get(column));
         let digits = cells().filter(|cell| cell.bytes().any(|byte| byte.is_ascii_digit())).count();
         let all = cells().count();
         digits.max(all - digits) * 10 >= all * 7
     };
-    let words: usize = rows.iter().map(Vec::len).sum();
+    let words: usize = rows.iter().map(|row| row.len()).sum();
     words >= rows.len() * WORDS && (0..WORDS).filter(|column| settled(*column)).count() + 1 >= WORDS
 }
 
@@ -261,6 +275,22 @@ mod tests {
         assert!(keep.iter().filter(|kept| **kept).count() < 40);
         for (at, kept) in keep.iter().enumerate() {
             assert!(*kept || names.contains(&format!("cache-{at:02}")), "{at}");
+        }
+    }
+
+    #[test]
+    fn rows_of_several_sorts_are_told_apart_by_their_words() {
+        let row = |at: usize| match at % 3 {
+            0 => format!("reboot system boot 3.10.0-{} Tue Jan {} 14:28:{:02} 2021\n", 1062 + at % 2, at % 28, at % 60),
+            _ => format!("user{} pts/{} Tue Jan {} 14:28:{:02} 2021\n", at % 7, at % 4, at % 28, at % 60),
+        };
+        let text: String = (0..150).map(row).collect();
+        let (keep, names) = folded(&text);
+        assert!(keep.iter().filter(|kept| **kept).count() < 90 && keep[0] && keep[149]);
+        for user in 0..7 {
+            let user = format!("user{user}");
+            let shown = text.lines().zip(&keep).any(|(line, kept)| *kept && line.starts_with(&user));
+            assert!(shown || names.contains(&user), "{user}");
         }
     }
 

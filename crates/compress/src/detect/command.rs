@@ -76,6 +76,18 @@ pub(super) fn is_numeric(sample: &Sample<'_>) -> bool {
     lines >= 4 && bytes * 10 >= all * 8
 }
 
+/// Whether nearly all lines are rows of several words with a number in the same place: `zonetransfer.me. 7200 IN SOA ...`.
+pub(super) fn is_columnar(sample: &Sample<'_>) -> bool {
+    const WORDS: usize = 5;
+    (0..3).any(|column| {
+        sample.mostly(90, 10, |line| {
+            let mut words = line.split_whitespace();
+            let number = words.nth(column).is_some_and(is_number);
+            number && words.count() + column + 1 >= WORDS
+        })
+    })
+}
+
 /// Hash of a line's separators, with its words reduced to whether they hold digits; runs of blanks count as one.
 fn shape(line: &str) -> u64 {
     let mut words = Vec::new();

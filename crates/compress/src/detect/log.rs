@@ -9,6 +9,20 @@ pub(super) fn is_log(sample: &Sample<'_>) -> bool {
     dated(sample) || levelled(sample)
 }
 
+/// Whether the lines are rows of a register, as of who was logged in: a name, padded, and the time further on. What is written to a log begins
+/// with the time, or has single blanks before it.
+pub(super) fn is_register(sample: &Sample<'_>) -> bool {
+    const NAME: usize = 20;
+    sample.mostly(70, 6, |line| {
+        let name = line.bytes().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let head = line.char_indices().nth(NAME).map_or(line, |(end, _)| &line[..end]);
+        name > 0
+            && line[name..].starts_with("  ")
+            && stamp::time(head).is_none()
+            && stamp::time(&line[name..]).is_some()
+    })
+}
+
 fn dated(sample: &Sample<'_>) -> bool {
     let stamped = |line: &str| stamp::time(line).is_some() || uptime(line).is_some();
     if !sample.filled().take(4).any(stamped) {

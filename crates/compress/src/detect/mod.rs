@@ -50,6 +50,9 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Html;
     }
     let origin = Origin::of(hints);
+    if search::is_shell_history(&sample) {
+        return Kind::Command;
+    }
     if search::is_numbered_view(&sample) {
         // A file shown with line numbers. Without its name nothing is known about what may be left out of it.
         return origin.language.map_or(Kind::Opaque, Kind::Code);
@@ -71,7 +74,8 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Search;
     }
     if log::is_log(&sample) {
-        return if command::is_padded(&sample) { Kind::Command } else { Kind::Log };
+        let is_listing = command::is_padded(&sample) || log::is_register(&sample);
+        return if is_listing { Kind::Command } else { Kind::Log };
     }
     let mixed = sample.lines.iter().any(|line| diff::is_hunk_header(line));
     if let Some(language) = code::language(&sample).filter(|_| !mixed) {
@@ -81,11 +85,12 @@ fn kind_of(text: &str, hints: &Hints<'_>) -> Kind {
         return Kind::Prose;
     }
     // What a shell command printed can be folded where it repeats itself, whatever it is.
-    if (origin.is_shell || mixed || command::is_regular(&sample) || command::is_numeric(&sample)) && !origin.is_file {
-        Kind::Command
-    } else {
-        Kind::Opaque
-    }
+    if (origin.is_shell || mixed || is_data(&sample)) && !origin.is_file { Kind::Command } else { Kind::Opaque }
+}
+
+/// Whether a machine wrote the lines, by their shapes.
+fn is_data(sample: &Sample<'_>) -> bool {
+    command::is_regular(sample) || command::is_numeric(sample) || command::is_columnar(sample)
 }
 
 /// Some lines of a text: all of a short one, else its start, a piece of its middle and its end.

@@ -89,11 +89,25 @@ fn is_path(line: &str) -> bool {
         && !name.ends_with([',', '.', '!', '?'])
 }
 
-/// A file shown with its line numbers: the numbers follow one another.
+/// A file shown with its line numbers: the numbers follow one another. No line has the number 0, but rows of a table may.
 pub(super) fn is_numbered_view(sample: &Sample<'_>) -> bool {
     let numbers: Vec<usize> = sample.lines.iter().filter_map(|line| view_number(line)).collect();
+    if numbers.contains(&0) {
+        return false;
+    }
     let steps = numbers.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
     steps >= 4 && steps * 10 >= sample.filled().count() * 7
+}
+
+/// What a shell's `history` lists: numbers that follow one another, at the end of five columns, and two blanks or a star and a blank behind
+/// each. Viewers of files put a tab or a sign there.
+pub(super) fn is_shell_history(sample: &Sample<'_>) -> bool {
+    const WIDTH: usize = 5;
+    let is_entry = |line: &str| {
+        line.get(..WIDTH).is_some_and(|number| view_number(number).is_some())
+            && (line[WIDTH..].starts_with("  ") || line[WIDTH..].starts_with("* "))
+    };
+    sample.mostly(95, 10, is_entry) && is_numbered_view(sample)
 }
 
 /// `  12\ttext`, `12:text`, `12→text`, `12|text`.

@@ -103,3 +103,33 @@ mod properties {
         }
     }
 }
+
+/// Newest first, names before times: rows that somebody asked for, as of `last`, and what a shell remembers.
+#[test]
+fn registers_are_no_logs_and_histories_no_views_of_files() {
+    let login = |day: usize| {
+        format!(
+            "ann{}      pts/{day}        10.0.0.{day} Wed Dec {:2} 11:12:50 2020 - crash  (00:58)",
+            day % 3,
+            28 - day
+        )
+    };
+    check(&lines(20, login), "command");
+    check(&lines(20, |i| format!("May  {} 04:01:0{} edge-1 sshd[21]: Failed password", i % 9 + 1, i % 10)), "log");
+    check(&lines(20, |i| format!("{:5}  git checkout branch-{i}", i + 1)), "command");
+    check(&lines(20, |i| format!("{:5}\tgit checkout branch-{i}", i + 1)), "opaque");
+    check(&lines(20, |i| format!("{i:4}: 0100007F:89E{} 00000000:0000 0A 1000 0 140{i:03} 1", i % 10)), "command");
+}
+
+#[test]
+fn a_number_in_the_same_place_of_every_row_makes_data() {
+    let record = |i: usize| {
+        let kind = ["A", "MX \"x\"", "HINFO (y) -", "TXT a;b", "PTR c/d/e"][i % 5];
+        format!("{}.example.com. {} IN {kind} to{}", ["www", "mail"][i % 2], 300 * i + 60, "-x".repeat(i % 7))
+    };
+    let is_columnar = |text: &str| command::is_columnar(&Sample::of(text));
+    assert!(is_columnar(&lines(14, record)) && !is_columnar(&lines(9, record)));
+    assert!(!is_columnar(&lines(14, |i| record(i).replace(|c: char| c.is_ascii_digit(), "n"))));
+    assert!(!is_columnar(&lines(14, |i| format!("{i} sheep"))));
+    check(&lines(14, record), "command");
+}

@@ -36,7 +36,7 @@ impl Compressor for TableCompressor {
             return None;
         }
         let grid = parse(segment.text)?;
-        let exact = exact(&grid, segment.text);
+        let exact = shorter(exact(&grid, segment.text), segment.text, goal);
         let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
         let Some(shown) = json::shown_rows(&grid.rows) else { return exact.map(Compressed::exact) };
         let compact = compact::Compact::new(&grid);
@@ -95,9 +95,29 @@ fn exact(grid: &Grid<'_>, text: &str) -> Option<String> {
     (decode(&written).as_deref() == Some(text)).then_some(written)
 }
 
+/// The compact form, or that of rows of command output where that has clearly fewer tokens: many words in a row, or in a column, are the same.
+#[cfg(feature = "command")]
+fn shorter(compact: Option<String>, text: &str, goal: &Goal<'_>) -> Option<String> {
+    let Some(rows) = crate::command::rows_of_table(text) else { return compact };
+    let best = compact.as_deref().unwrap_or(text);
+    // Another layout is no reason by itself to give up a table that reads like one.
+    if rows.len() * 10 > best.len() * 9 || goal.tokens.count(&rows) * 10 > goal.tokens.count(best) * 9 {
+        return compact;
+    }
+    Some(rows)
+}
+
+#[cfg(not(feature = "command"))]
+fn shorter(compact: Option<String>, _: &str, _: &Goal<'_>) -> Option<String> {
+    compact
+}
+
 /// The text that was written compactly.
 pub(crate) fn decode(written: &str) -> Option<String> {
-    compact::read(written).map(|grid| grid.render())
+    let compact = compact::read(written).map(|grid| grid.render());
+    #[cfg(feature = "command")]
+    let compact = compact.or_else(|| crate::command::decode(written));
+    compact
 }
 
 /// What a table's text is made of.

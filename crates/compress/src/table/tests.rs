@@ -163,3 +163,26 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+/// Rows that repeat the row above, with too many values for one of them to be said in the header.
+#[cfg(feature = "command")]
+#[test]
+fn a_table_of_rows_that_repeat_the_row_above_is_written_without_them() {
+    let row = |at: usize| {
+        format!(
+            "{:<9} {:>5}  {:<22} {:<18} {}\n",
+            format!("cmd{}", at / 9),
+            100 + at / 9,
+            format!("/usr/lib/part-{}", at / 4),
+            format!("dev-{}", at / 6),
+            at
+        )
+    };
+    let text = String::from("COMMAND     PID  FILE                   DEVICE             NODE\n")
+        + &(0..80).map(row).collect::<String>();
+    let segment = Segment { text: &text, hints: headroom_core::Hints::NONE };
+    let goal = Goal { level: headroom_core::Level::Exact, tokens: &headroom_tokens::Tokenizer::O200k };
+    let exact = TableCompressor.compress(&segment, &goal).expect("shorter").text;
+    assert_eq!(decode(&exact).as_deref(), Some(&*text));
+    assert!(exact.contains("^"), "{exact}");
+}

@@ -8,6 +8,7 @@ use memchr::memmem;
 /// marks and trailers are made of. References end where the name of what they refer to begins.
 const FORMS: &[&str] = &[
     "[-# *]",
+    "[-..#]",
     "[layout changed; original in *]",
     "[unchanged: the same # lines as above",
     "[#-#: unchanged, as above",
@@ -191,6 +192,7 @@ mod tests {
         for mark in [
             "[-14 lines 38-51]",
             "[-1 row 60]",
+            "[-..51]",
             "[-212 of 400 lines, -3 of 12 rows; all in hr_4k2m9x7qw3]",
             "[layout changed; original in hr_4k2m9x7qw3]",
             "[unchanged: the same 31 lines as above",
@@ -206,7 +208,9 @@ mod tests {
             let longer = format!("{mark} and more");
             assert_eq!(at(longer.as_bytes()), Seen::Mark(mark.len()), "{mark}");
         }
-        for other in ["[1, 2]", "[]", "[-x", "[a-z]", "[-1, 2]", "[- 1", "[12-80]", "[\"a\"", "[12 lines of"] {
+        for other in
+            ["[1, 2]", "[]", "[-x", "[a-z]", "[-1, 2]", "[- 1", "[-..x]", "[..51]", "[12-80]", "[\"a\"", "[12 lines of"]
+        {
             assert_eq!(at(format!("{other} ").as_bytes()), Seen::Nothing, "{other}");
         }
     }

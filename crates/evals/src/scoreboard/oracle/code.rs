@@ -64,7 +64,7 @@ pub(super) fn check(item: &Item, result: &TextResult, verdict: &mut Verdict) {
         let shown = result.text.lines().any(|line| line == item.text.lines().nth(number).unwrap_or_default());
         verdict.note(shown, || format!("{name}, defined in line {}", number + 1));
     }
-    check_numbers(&item.text, result, verdict);
+    check_numbers(&item.text, &result.text, verdict);
 }
 
 /// Lines, from 0, that define something, and what.
@@ -92,14 +92,17 @@ fn definitions<'t>(name: &str, text: &'t str) -> Vec<(usize, &'t str)> {
     found
 }
 
-/// A mark for missing lines says which: the lines around it must be those that follow from it.
-fn check_numbers(text: &str, result: &TextResult, verdict: &mut Verdict) {
-    static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[-(\d+) lines? (\d+)(?:-(\d+))?\]").ok());
-    let (Some(mark), true) = (MARK.as_ref(), result.text != text) else { return };
+/// A mark for missing lines says which, or the last of them where one before it has said which: the lines around it must be those that follow
+/// from it. A mark for data inside of a line says its bytes, and the line must be what comes of putting them back.
+fn check_numbers(text: &str, result: &str, verdict: &mut Verdict) {
+    static MARK: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\[-(\d+) lines? (\d+)(?:-(\d+))?\](.*)$").ok());
+    static SHORT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\[-\.\.(\d+)\](.*)$").ok());
+    let (Some(mark), Some(short), true) = (MARK.as_ref(), SHORT.as_ref(), result != text) else { return };
     let lines: Vec<&str> = text.lines().collect();
-    let mut next = 0;
-    for shown in result.text.lines() {
-        if lines.get(next) == Some(&shown) {
+    let (mut next, mut is_known) = (0, false);
+    for shown in result.lines() {
+        if lines.get(next).is_some_and(|line| *line == shown || *line == with_data(text, shown)) {
             next += 1;
             continue;
         }
@@ -112,8 +115,21 @@ fn check_numbers(text: &str, result: &TextResult, verdict: &mut Verdict) {
             let (count, first) = (number(&groups, 1)?, number(&groups, 2)?);
             Some((count, first, number(&groups, 3).unwrap_or(first)))
         });
-        match gap {
-            Some((count, first, last)) if first == next + 1 && last + 1 == first + count => next = last,
+        let last = short.captures(shown).filter(|_| is_known).and_then(|groups| number(&groups, 1));
+        let names = [(mark, 4), (short, 2)].into_iter().find_map(|(mark, group)| mark.captures(shown)?.get(group));
+        let end = gap.map(|(_, _, last)| last).or(last).unwrap_or(next);
+        let left_out = lines.get(next..end.min(lines.len())).unwrap_or_default();
+        if !are_names(names.map_or("", |names| names.as_str()), left_out) {
+            verdict.note(false, || format!("{shown:?} does not name line by line what is left out"));
+            return;
+        }
+        match (gap, last) {
+            (Some((count, first, last)), _)
+                if first == next + 1 && last + 1 == first + count && last <= lines.len() =>
+            {
+                (next, is_known) = (last, true);
+            }
+            (None, Some(last)) if last > next && last <= lines.len() => next = last,
             _ => {
                 verdict.note(false, || format!("line {} should follow, and there stands {shown:?}", next + 1));
                 return;
@@ -123,9 +139,50 @@ fn check_numbers(text: &str, result: &TextResult, verdict: &mut Verdict) {
     verdict.note(next == lines.len(), || format!("lines from {} on are missing without a mark", next + 1));
 }
 
+/// Whether a mark is followed by nothing, or by one name for each line that it stands for, found in that line.
+fn are_names(names: &str, lines: &[&str]) -> bool {
+    let names: Vec<&str> = names.split_whitespace().collect();
+    names.is_empty() || (names.len() == lines.len() && names.iter().zip(lines).all(|(name, line)| line.contains(name)))
+}
+
+/// A line with the bytes that its marks speak of.
+fn with_data(text: &str, line: &str) -> String {
+    static DATA: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\[-(\d+) bytes (\d+)-(\d+)\]").ok());
+    let Some(data) = DATA.as_ref() else { return line.to_owned() };
+    let put_back = |groups: &regex::Captures<'_>| {
+        let [count, first, last] = [1, 2, 3].map(|at| groups[at].parse::<usize>().unwrap_or(0));
+        let bytes = first.checked_sub(1).and_then(|start| text.get(start..last));
+        bytes.filter(|bytes| bytes.len() == count).unwrap_or(&groups[0]).to_owned()
+    };
+    data.replace_all(line, put_back).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_are_held_against_the_lines_around_them() {
+        let text = "a\nb\nc\nd\ndata 123456\nf\n";
+        let holds = |shown: &str| {
+            let mut verdict = Verdict::default();
+            check_numbers(text, shown, &mut verdict);
+            verdict.missing.is_empty()
+        };
+        assert!(holds("[-1 line 1]\nb\n[-..4]\ndata [-5 bytes 14-18]6\nf\n[all in it]\n"));
+        assert!(holds("[-1 line 1] a\n[-..3] b c\nd\ndata 123456\nf\n"));
+        for shown in [
+            "[-1 line 1] x\nb\nc\nd\ndata 123456\nf\n",
+            "[-1 line 1]\n[-..3] b d\nd\ndata 123456\nf\n",
+            "[-..1]\nb\nc\nd\ndata 123456\nf\n",
+            "[-1 line 1]\nb\n[-..3]\ndata 123456\nf\n",
+            "[-1 line 1]\nb\n[-..9]\n",
+            "[-1 line 1]\nb\nc\nd\ndata [-4 bytes 14-17]6\nf\n",
+            "[-1 line 1]\nb\nc\n",
+        ] {
+            assert!(!holds(shown), "{shown}");
+        }
+    }
 
     #[test]
     fn what_is_defined_is_found_where_a_reader_finds_it() {
