@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::comments;
 use crate::outline::{Definition, Item, Outline, Sort};
+use crate::prune::words;
 use crate::rows::Rows;
 
 /// So many rows of names go behind one mark, so that which name stands in which row is seen at a glance.
@@ -85,6 +86,8 @@ fn constants(outline: &Outline, rows: &Rows<'_>, kept: &[bool]) -> Vec<Named> {
         Item::Definition(definition) if is_one(definition) => Some((definition.rows.start, definition.name.clone()?)),
         _ => None,
     });
+    // What is assigned to may be a place in something else, which no name stands for.
+    let constants = constants.filter(|(_, name)| words(&rows.text[name.clone()]).eq([&rows.text[name.clone()]]));
     let mut runs: Vec<Named> = Vec::new();
     let mut last = usize::MAX;
     for (row, name) in constants {
