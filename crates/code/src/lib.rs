@@ -39,6 +39,8 @@ use std::collections::HashSet;
 
 use headroom_core::{Compressed, Compressor, Goal, Kind, Language, Level, Original, Segment};
 
+use tree_sitter::Tree;
+
 use languages::Grammar;
 use rows::Rows;
 use write::Marks;
@@ -76,8 +78,9 @@ impl Compressor for CodeCompressor {
         };
         let source = numbered::source(segment.text);
         let rows = Rows::of(source.as_deref().unwrap_or(segment.text));
-        let outline = outline::outline(&parse::parse(rows.text, grammar)?, &rows, grammar.rules())?;
-        let parsed = Parsed { text: segment.text, rows, outline, grammar, original };
+        let tree = parse::parse(rows.text, grammar)?;
+        let outline = outline::outline(&tree, &rows, grammar.rules())?;
+        let parsed = Parsed { text: segment.text, rows, tree, outline, grammar, original };
         if is_light {
             return parsed.prune();
         }
@@ -97,6 +100,7 @@ struct Parsed<'t> {
     text: &'t str,
     /// Without the numbers of its lines, if it has any.
     rows: Rows<'t>,
+    tree: Tree,
     outline: outline::Outline,
     grammar: &'t Grammar,
     original: &'t Original<'t>,
@@ -116,9 +120,12 @@ impl Parsed<'_> {
         write::settle_gaps(&self.rows, &mut kept, marks);
         // What is left must parse as it did.
         let (code, _) = write::write(&self.rows, &kept, marks, self.original);
-        let again = Rows::of(&code);
-        let errors = outline::outline(&parse::parse(&code, self.grammar)?, &again, rules)?.errors;
+        let (again, tree) = (Rows::of(&code), parse::parse(&code, self.grammar)?);
+        let errors = outline::outline(&tree, &again, rules)?.errors;
         (errors <= self.outline.errors).then_some(())?;
+        // Where the parser makes no sense of something, what it takes for a comment elsewhere may be none.
+        let is_same = || prune::code(&self.tree, self.rows.text, rules) == prune::code(&tree, &code, rules);
+        (self.outline.errors == 0 || is_same()).then_some(())?;
         self.finish(pruned.kept.clone(), marks)
     }
 

@@ -5,9 +5,12 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use tree_sitter::Tree;
+
 use crate::comments;
 use crate::outline::{Import, Item, Outline};
 use crate::rows::Rows;
+use crate::rules::{Role, Rules};
 
 /// Which rows stay, and which of the others are inside a comment or string that stays around them.
 pub(crate) struct Pruned {
@@ -53,6 +56,33 @@ pub(crate) fn keep(outline: &Outline, rows: &Rows<'_>) -> Pruned {
         is_first = false;
     }
     pruned
+}
+
+/// The tokens of a program, without those of what may be pruned.
+pub(crate) fn code<'t>(tree: &Tree, text: &'t str, rules: &Rules) -> Vec<&'t str> {
+    let (mut cursor, mut tokens) = (tree.walk(), Vec::new());
+    loop {
+        let node = cursor.node();
+        let may_go = match rules.role(&node) {
+            Role::Comment | Role::Import { .. } => true,
+            Role::Docstring(inner) => {
+                node.named_child_count() == 1 && node.named_child(0).is_some_and(|child| child.kind_id() == inner)
+            }
+            _ => false,
+        };
+        if !may_go && node.child_count() == 0 {
+            tokens.push(text.get(node.byte_range()).unwrap_or_default().trim());
+        }
+        if !may_go && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                tokens.retain(|token| !token.is_empty());
+                return tokens;
+            }
+        }
+    }
 }
 
 impl Pruned {

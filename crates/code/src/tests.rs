@@ -16,8 +16,8 @@ use tree_sitter::Node;
 use crate::languages::{self, Grammar};
 use crate::outline::outline;
 use crate::parse::{self, parse};
+use crate::prune::code;
 use crate::rows::Rows;
-use crate::rules::Role;
 use crate::{CodeCompressor, focus};
 
 fn hints(language: Language) -> Hints<'static> {
@@ -241,10 +241,11 @@ fn check(text: &str, grammar: &Grammar, name: &str) -> usize {
         shown_rows(text, &compressed);
         let body = compressed.text.trim_end_matches('\n').rsplit_once('\n').map_or("", |(body, _)| body);
         let again = parse(body, grammar).expect("what was pruned is shorter");
-        let (before, after) = (code(text, tree, grammar), code(body, &again, grammar));
+        let (before, after) = (code(tree, text, grammar.rules()), code(&again, body, grammar.rules()));
         if let Some(at) = (0..before.len().max(after.len())).find(|at| before.get(*at) != after.get(*at)) {
-            let around =
-                |words: &[String]| words.iter().skip(at.saturating_sub(3)).take(8).cloned().collect::<Vec<_>>();
+            let around = |words: &[&str]| {
+                words[at.saturating_sub(3).min(words.len())..].iter().take(8).copied().collect::<String>()
+            };
             panic!("{name}: pruning changed the code: {:?} became {:?}", around(&before), around(&after));
         }
     }
@@ -257,34 +258,6 @@ fn skeleton_was_made(text: &str, grammar: &Grammar) -> bool {
     let tree = parse(text, grammar).expect("a tree");
     outline(&tree, &rows, grammar.rules())
         .is_some_and(|outline| crate::skeleton::keep(&outline, &rows, &focus("")).is_some())
-}
-
-/// The words and signs of a program, without comments, documentation and imports.
-fn code(text: &str, tree: &tree_sitter::Tree, grammar: &Grammar) -> Vec<String> {
-    let mut cursor = tree.walk();
-    let mut code = Vec::new();
-    loop {
-        let node = cursor.node();
-        let is_talk = match grammar.rules().role(&node) {
-            Role::Comment | Role::Import { .. } => true,
-            Role::Docstring(inner) => {
-                node.named_child(0).is_some_and(|child| child.kind_id() == inner) && node.named_child_count() == 1
-            }
-            _ => false,
-        };
-        if !is_talk && node.child_count() == 0 {
-            code.push(text[node.byte_range()].trim().to_owned());
-        }
-        if !is_talk && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                code.retain(|word| !word.is_empty());
-                return code;
-            }
-        }
-    }
 }
 
 #[test]
@@ -399,7 +372,7 @@ fn a_character_that_lies_across_two_pieces_is_read_whole() {
         let text = format!("// {}\n{}", "x".repeat(shift), rows.collect::<String>());
         let tree = parse(&text, grammar).expect("a tree");
         let literals =
-            code(&text, &tree, grammar).iter().filter(|word| word.len() == 5 && word.starts_with('\'')).count();
+            code(&tree, &text, grammar.rules()).iter().filter(|word| word.len() == 5 && word.starts_with('\'')).count();
         assert_eq!((literals, tree.root_node().has_error()), (2 * 800, false), "shifted by {shift}");
     }
 }
