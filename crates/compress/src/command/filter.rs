@@ -70,8 +70,7 @@ impl Filters {
         Ok(Self::of(Self::read_with_tests(text)?.0.into_iter().map(|(_, filter)| filter).collect()))
     }
 
-    #[allow(clippy::type_complexity, reason = "filters by name, and tests by the name of theirs")]
-    fn read_with_tests(text: &str) -> Result<(Vec<(String, Filter)>, BTreeMap<String, Vec<Case>>), FilterError> {
+    fn read_with_tests(text: &str) -> Result<(Named, Tests), FilterError> {
         let file: File =
             toml::from_str(text).map_err(|error| FilterError { filter: None, problem: error.to_string() })?;
         let filter = |(name, rules): (String, Rules)| match Filter::new(rules) {
@@ -85,6 +84,16 @@ impl Filters {
         let patterns = filters.iter().flat_map(|filter| &filter.when.sources).cloned();
         let (anchored, others) = patterns.partition(|pattern: &String| pattern.starts_with('^'));
         Self { filters, known: [Patterns::new(anchored), Patterns::new(others)], more: None }
+    }
+
+    /// Compiles now what outputs are known by.
+    ///
+    /// # Errors
+    ///
+    /// Together they are more than a set of patterns may be.
+    pub(crate) fn compile(&self) -> Result<(), FilterError> {
+        let compiled = self.known.iter().try_for_each(Patterns::compile);
+        compiled.map_err(|error| FilterError { filter: None, problem: error.to_string() })
     }
 
     /// Adds the filters of another file, which are tried later.
@@ -127,6 +136,12 @@ impl Filters {
         self.filters.iter().filter(|filter| filter.fits(command, &known)).collect()
     }
 }
+
+/// Filters with their names.
+type Named = Vec<(String, Filter)>;
+
+/// The tests of filters, by name.
+type Tests = BTreeMap<String, Vec<Case>>;
 
 /// What filters say about the lines of an output.
 #[derive(Debug)]
@@ -181,7 +196,7 @@ struct File {
     #[serde(default)]
     filters: BTreeMap<String, Rules>,
     #[serde(default)]
-    tests: BTreeMap<String, Vec<Case>>,
+    tests: Tests,
 }
 
 /// What a filter is to make of an output; checked when the file is read.

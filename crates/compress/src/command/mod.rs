@@ -47,6 +47,7 @@ pub fn add_filters(files: &[(String, String)]) -> Result<(), FilterError> {
         let own = Filters::parse(text).map_err(|error| error.in_file(name))?;
         filters.extend(own);
     }
+    filters.compile()?;
     OWN_FILTERS.set(filters).map_err(|_| FilterError::too_late())
 }
 

@@ -28,42 +28,72 @@ pub(super) fn encode(text: &str, plain: impl Fn(usize) -> bool) -> Option<String
     if text.len() > BYTES {
         return None;
     }
+    let saved = saved(text, &plain)?;
+    (saved > WORTH && saved * 100 >= text.len() * SHARE).then(|| write(text, plain))
+}
+
+/// How many bytes that saves, which for most texts is nothing; `None` where a word could be taken for a run.
+fn saved(text: &str, plain: impl Fn(usize) -> bool) -> Option<usize> {
+    let has_mark = memchr::memchr(b'*', text.as_bytes()).is_some();
+    let mut saved = 0;
+    for (at, line) in crate::lines::each(text).enumerate() {
+        if has_mark && line.split(' ').any(|word| run(word).is_some()) {
+            return None;
+        }
+        if !plain(at) {
+            saved += runs(line)
+                .filter(|(_, times)| *times >= RUN)
+                .map(|(word, times)| (times - 1) * (word.len() + 1) - 3)
+                .sum::<usize>();
+        }
+    }
+    Some(saved)
+}
+
+/// The words of a line, each with how many times it is said; nothing is said many times, whatever stands around it.
+fn runs(line: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut blanks = memchr::memchr_iter(b' ', line.as_bytes()).chain([line.len()]);
+    let mut start = 0;
+    let words = std::iter::from_fn(move || {
+        let end = blanks.next()?;
+        let word = &line[start..end];
+        start = end + 1;
+        Some(word)
+    });
+    let mut words = words.peekable();
+    std::iter::from_fn(move || {
+        let word = words.next()?;
+        let mut times = 1;
+        while !word.is_empty() && times < MOST && words.next_if_eq(&word).is_some() {
+            times += 1;
+        }
+        Some((word, times))
+    })
+}
+
+fn write(text: &str, plain: impl Fn(usize) -> bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     encoded.push_str(INTRODUCTION);
-    let mut saved = 0;
-    for (at, line) in crate::lines::between(text).into_iter().enumerate() {
+    for (at, line) in crate::lines::each(text).enumerate() {
         if at > 0 {
             encoded.push('\n');
         }
-        let mut words = line.split(' ').peekable();
-        let plain = plain(at);
-        let mut first = true;
-        while let Some(word) = words.next() {
-            if run(word).is_some() {
-                return None;
-            }
-            if !first {
-                encoded.push(' ');
-            }
-            first = false;
+        if plain(at) {
+            encoded.push_str(line);
+            continue;
+        }
+        for (place, (word, times)) in runs(line).enumerate() {
+            encoded.push_str(if place > 0 { " " } else { "" });
             encoded.push_str(word);
-            if word.is_empty() || plain {
-                continue;
-            }
-            let mut times = 1;
-            while times < MOST && words.next_if_eq(&word).is_some() {
-                times += 1;
-            }
             if times >= RUN {
                 // Writing to a string cannot fail.
                 let _ = write!(encoded, "*{times}");
-                saved += (times - 1) * (word.len() + 1) - 3;
             } else {
                 (1..times).for_each(|_| encoded.extend([" ", word]));
             }
         }
     }
-    (saved > WORTH && saved * 100 >= text.len() * SHARE).then_some(encoded)
+    encoded
 }
 
 /// Gives back what [`encode`] was given; `None` for a text it did not write.

@@ -12,6 +12,7 @@ fn every_filter_file_reads_and_does_what_it_says() {
         Filters::parse(text).expect("a filter file whose tests hold");
         assert!(text.contains("[[tests."));
     }
+    FILTERS.compile().expect("patterns that fit into one set");
 }
 
 proptest! {

@@ -10,6 +10,7 @@ use super::shapes;
 use super::template::{self, Template};
 use super::value::{Fields, MAX_PLACES, Node, Value};
 use super::words;
+use crate::log::lex::HashedMap;
 
 /// More distinct keys than this at one place are a map, not a schema; the rest are written by name.
 const MAX_FIELDS: usize = 256;
@@ -174,28 +175,27 @@ fn table<'t>(objects: &[&'t Node<'t>]) -> Option<Table<'t>> {
 const MIN_REPEATED: u32 = 12;
 
 /// Hashes of the objects that occur more than once and are worth a reference.
-pub(super) fn repeated(node: &Node<'_>) -> HashMap<u64, Option<usize>> {
-    fn count(node: &Node<'_>, counts: &mut HashMap<u64, bool>) {
+pub(super) fn repeated(node: &Node<'_>) -> HashedMap<Option<usize>> {
+    fn find(node: &Node<'_>, seen: &mut HashedMap<()>, again: &mut HashedMap<Option<usize>>) {
         if node.cost < MIN_REPEATED {
             return;
         }
         match &node.value {
-            Value::Array(elements) => elements.iter().for_each(|node| count(node, counts)),
+            Value::Array(elements) => elements.iter().for_each(|node| find(node, seen, again)),
             Value::Object(pairs) => {
                 // What is inside a repeated object is written with it.
-                if counts.get(&node.hash).is_some() {
-                    counts.insert(node.hash, true);
-                    return;
+                if seen.insert(node.hash, ()).is_some() {
+                    again.insert(node.hash, None);
+                } else {
+                    pairs.iter().for_each(|(_, node)| find(node, seen, again));
                 }
-                counts.insert(node.hash, false);
-                pairs.iter().for_each(|(_, node)| count(node, counts));
             }
             _ => {}
         }
     }
-    let mut counts = HashMap::new();
-    count(node, &mut counts);
-    counts.into_iter().filter(|(_, again)| *again).map(|(hash, _)| (hash, None)).collect()
+    let mut again = HashedMap::default();
+    find(node, &mut HashedMap::default(), &mut again);
+    again
 }
 
 /// Whether these objects are few different ones, so that references beat columns.

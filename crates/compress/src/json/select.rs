@@ -4,7 +4,6 @@
 //! value and rare key, the rows around a change in a column that rarely changes, and numbers far from all others. The choice looks
 //! only at the array itself, is linear, and never depends on the order of a hash map.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -70,7 +69,7 @@ pub(super) fn chosen(elements: &[Node<'_>], remarkable: usize) -> Option<Vec<boo
 struct Survey {
     rows: usize,
     columns: Vec<Column>,
-    by_path: HashMap<u64, usize>,
+    by_path: HashedMap<usize>,
     /// Rows that speak of errors.
     errors: Vec<usize>,
 }
@@ -105,7 +104,7 @@ struct Numbers {
 
 impl Survey {
     fn new(rows: usize) -> Self {
-        Self { rows, columns: Vec::new(), by_path: HashMap::new(), errors: Vec::new() }
+        Self { rows, columns: Vec::new(), by_path: HashedMap::default(), errors: Vec::new() }
     }
 
     fn visit(&mut self, row: usize, node: &Node<'_>) {

@@ -18,7 +18,6 @@
 //! - A row that starts with `=` is written on its own, not by the header.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use headroom_core::{Omission, Original, Unit, gap_mark};
 
@@ -28,6 +27,7 @@ use super::template::{self, REST};
 use super::value::{Fields, Node, Text, Value};
 use super::words::{self, Place};
 use super::{opaque, select};
+use crate::log::lex::HashedMap;
 
 /// What is written of a value.
 #[derive(Clone, Copy)]
@@ -76,7 +76,7 @@ struct Writer<'o> {
     /// Whether the last value took several lines; the next key then starts a line.
     wrapped: bool,
     /// Hashes of the objects that occur more than once, with the label they got when they were first written.
-    repeated: HashMap<u64, Option<usize>>,
+    repeated: HashedMap<Option<usize>>,
     labels: Vec<Label>,
 }
 
