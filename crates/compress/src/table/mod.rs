@@ -36,9 +36,10 @@ impl Compressor for TableCompressor {
             return None;
         }
         let grid = parse(segment.text)?;
-        let exact = shorter(exact(&grid, segment.text), segment.text, goal);
-        let Some(original) = goal.original() else { return exact.map(Compressed::exact) };
-        let Some(shown) = json::shown_rows(&grid.rows) else { return exact.map(Compressed::exact) };
+        let compact_form = exact(&grid, segment.text);
+        let exact = |compact: Option<String>| shorter(compact, segment.text, goal).map(Compressed::exact);
+        let Some(original) = goal.original() else { return exact(compact_form) };
+        let Some(shown) = json::shown_rows(&grid.rows) else { return exact(compact_form) };
         let compact = compact::Compact::new(&grid);
         let names = name_columns(&grid);
         let mut body = compact.head();
@@ -65,13 +66,20 @@ impl Compressor for TableCompressor {
             row = end;
         }
         body.push_str(&grid.tail);
-        let best = exact.as_ref().map_or(segment.text.len(), String::len);
-        if body.len() * 10 > best * 9 {
-            return exact.map(Compressed::exact);
+        let best = compact_form.as_ref().map_or(segment.text.len(), String::len);
+        if body.len() * CLEARLY > best {
+            let exact = exact(compact_form);
+            let best = exact.as_ref().map_or(segment.text.len(), |exact| exact.text.len());
+            if body.len() * 10 > best * 9 {
+                return exact;
+            }
         }
         Some(Compressed::omitting(body, original, omissions))
     }
 }
+
+/// No other exact form was seen to bring a compact one to this fraction.
+const CLEARLY: usize = 2;
 
 /// The columns that name a row: the first one, and where that repeats itself (the user in `ps`), the first that does not.
 fn name_columns(grid: &Grid<'_>) -> Vec<usize> {
@@ -95,11 +103,21 @@ fn exact(grid: &Grid<'_>, text: &str) -> Option<String> {
     (decode(&written).as_deref() == Some(text)).then_some(written)
 }
 
+/// So many rows are tried before all of them.
+#[cfg(feature = "command")]
+const TRIED: usize = 40;
+
 /// The compact form, or that of rows of command output where that has clearly fewer tokens: many words in a row, or in a column, are the same.
 #[cfg(feature = "command")]
 fn shorter(compact: Option<String>, text: &str, goal: &Goal<'_>) -> Option<String> {
-    let Some(rows) = crate::command::rows_of_table(text) else { return compact };
     let best = compact.as_deref().unwrap_or(text);
+    // The first rows say whether there is anything to be gained from all of them.
+    let head = text.match_indices('\n').nth(TRIED).map_or(text, |(end, _)| &text[..end]);
+    let tried = crate::command::rows_of_table(head).map_or(head.len(), |rows| rows.len());
+    if tried as u64 * text.len() as u64 * 10 > best.len() as u64 * head.len() as u64 * 9 {
+        return compact;
+    }
+    let Some(rows) = crate::command::rows_of_table(text) else { return compact };
     // Another layout is no reason by itself to give up a table that reads like one.
     if rows.len() * 10 > best.len() * 9 || goal.tokens.count(&rows) * 10 > goal.tokens.count(best) * 9 {
         return compact;
