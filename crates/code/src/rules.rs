@@ -16,7 +16,7 @@
 //! ```
 //!
 //! `B` is a field of the node, or the kind of a child, with `|` between alternatives; `F` is a field. A body is called `body` and a name
-//! `name` where nothing else is said. A member whose value is a closure is a function.
+//! `name` where nothing else is said; with `body=` all of it says what it is. A member whose value is a closure is a function.
 
 use tree_sitter::{Language, Node};
 
@@ -135,8 +135,11 @@ impl Rules {
             if role_of(role, &options, grammar).is_none() || kinds(kind, grammar).next().is_none() {
                 unknown.push(format!("{role} {kind}"));
             }
-            for name in
-                options.iter().filter_map(|option| option.split_once('=')).flat_map(|(_, names)| names.split('|'))
+            for name in options
+                .iter()
+                .filter_map(|option| option.split_once('='))
+                .flat_map(|(_, names)| names.split('|'))
+                .filter(|name| !name.is_empty())
             {
                 if grammar.field_id_for_name(name).is_none() && kinds(name, grammar).next().is_none() {
                     unknown.push(format!("{role} {kind} {name}"));

@@ -365,6 +365,18 @@ fn a_type_inside_a_function_is_shown_with_its_members() {
 }
 
 #[test]
+fn a_named_type_inside_a_function_is_shown_whole() {
+    let Some(grammar) = languages::of(Language::TypeScript) else { return };
+    let calls = "  step(phases, state);\n".repeat(30);
+    let text = format!(
+        "test(\"phases\", () => {{\n  enum Phase {{\n    ready = \"r\",\n    done,\n  }}\n  type Turn = {{ next(): Phase }};\n{calls}}});\n"
+    );
+    assert_eq!(check(&text, grammar, "a test"), 3);
+    let shown = skeleton(&text, hints(Language::TypeScript)).expect("a skeleton").text;
+    assert!(shown.contains("    ready = \"r\",\n    done,\n") && !shown.contains("step"), "{shown}");
+}
+
+#[test]
 fn a_character_that_lies_across_two_pieces_is_read_whole() {
     let Some(grammar) = languages::of(Language::Rust) else { return };
     for shift in 0..4 {
