@@ -371,7 +371,7 @@ fn a_named_type_inside_a_function_is_shown_whole() {
     let text = format!(
         "test(\"phases\", () => {{\n  enum Phase {{\n    ready = \"r\",\n    done,\n  }}\n  type Turn = {{ next(): Phase }};\n{calls}}});\n"
     );
-    assert_eq!(check(&text, grammar, "a test"), 3);
+    assert_eq!(check(&text, grammar, "a test"), 4);
     let shown = skeleton(&text, hints(Language::TypeScript)).expect("a skeleton").text;
     assert!(shown.contains("    ready = \"r\",\n    done,\n") && !shown.contains("step"), "{shown}");
 }
