@@ -112,14 +112,14 @@ const TRIED: usize = 40;
 fn shorter(compact: Option<String>, text: &str, goal: &Goal<'_>) -> Option<String> {
     let best = compact.as_deref().unwrap_or(text);
     // The first rows say whether there is anything to be gained from all of them.
-    let head = text.match_indices('\n').nth(TRIED).map_or(text, |(end, _)| &text[..end]);
-    let tried = crate::command::rows_of_table(head).map_or(head.len(), |rows| rows.len());
-    if tried as u64 * text.len() as u64 * 10 > best.len() as u64 * head.len() as u64 * 9 {
+    let head = |text: &'_ str| text.match_indices('\n').nth(TRIED).map_or(text.len(), |(end, _)| end);
+    let tried = crate::command::rows_of_table(&text[..head(text)]);
+    if tried.is_none_or(|tried| goal.tokens.count(&tried) * 10 > goal.tokens.count(&best[..head(best)]) * 9) {
         return compact;
     }
     let Some(rows) = crate::command::rows_of_table(text) else { return compact };
     // Another layout is no reason by itself to give up a table that reads like one.
-    if rows.len() * 10 > best.len() * 9 || goal.tokens.count(&rows) * 10 > goal.tokens.count(best) * 9 {
+    if goal.tokens.count(&rows) * 10 > goal.tokens.count(best) * 9 {
         return compact;
     }
     Some(rows)
