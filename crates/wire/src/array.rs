@@ -78,6 +78,11 @@ impl Elements {
         std::mem::take(&mut self.pending).into()
     }
 
+    /// Whether what comes is no array.
+    pub(crate) fn is_other(&self) -> bool {
+        self.kind == Kind::Other
+    }
+
     fn joined(&mut self, piece: &Bytes) -> Bytes {
         self.pending.extend_from_slice(piece);
         std::mem::take(&mut self.pending).into()

@@ -583,6 +583,8 @@ impl Framing {
     fn unread(&mut self, piece: Bytes) -> Bytes {
         match self {
             Self::Events(_) => piece,
+            // What is no array has no brackets and commas of ours.
+            Self::Array { elements, .. } if elements.is_other() => piece,
             Self::Array { joined, .. } => joined.unread(piece),
         }
     }

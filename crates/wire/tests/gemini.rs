@@ -397,7 +397,9 @@ fn recorded_streams_pass_as_arrays_too() {
     let mut bodies: Vec<String> =
         recorded.map(|entry| as_array(&std::fs::read_to_string(entry.path()).unwrap())).collect();
     assert!(bodies.len() >= 8);
-    bodies.extend(["[]", "[{\"candidates\":[{\"cut", "{\"error\":{\"code\":500}}", "", "[\n]"].map(str::to_owned));
+    bodies.extend(
+        ["[]", "[{\"candidates\":[{\"cut", "{\"error\":{\"code\":500}}", "", "[\n]", "\n,", ", {}"].map(str::to_owned),
+    );
     for body in bodies {
         for limits in [None, Some(Limits::default())] {
             for split in (0..body.len()).step_by(if body.len() < 2000 { 1 } else { 97 }).chain([usize::MAX]) {
