@@ -18,6 +18,8 @@ pub(crate) struct Elements {
     pending: Vec<u8>,
     /// Brackets and braces that are open.
     depth: usize,
+    /// Something stands in the array since it began, or since the last comma.
+    filled: bool,
     place: Place,
     /// Where in what is pending the element begins.
     element: Option<usize>,
@@ -42,7 +44,7 @@ enum Kind {
     #[default]
     Unknown,
     Array,
-    /// It is no array: all of it passes unread.
+    /// It is no array, or none any more: all of it passes unread.
     Other,
 }
 
@@ -88,6 +90,22 @@ impl Elements {
         std::mem::take(&mut self.pending).into()
     }
 
+    /// Whether a byte outside of strings ends what can be read as one array of values with commas between them.
+    fn breaks_the_array(&mut self, byte: u8) -> bool {
+        match (self.depth, byte) {
+            (0, _) => true,
+            (1, b',') => !std::mem::replace(&mut self.filled, false),
+            (1, b'{' | b'[' | b'"') => std::mem::replace(&mut self.filled, true),
+            (1, b'}') => true,
+            (1, b']') => false,
+            (1, _) => {
+                self.filled = true;
+                false
+            }
+            _ => false,
+        }
+    }
+
     /// Index in `input` just past the end of the element in progress.
     fn element_end(&mut self) -> Option<usize> {
         let bytes = self.input.clone();
@@ -106,6 +124,10 @@ impl Elements {
                     self.depth = 1;
                 }
                 (Place::Outside, _) if self.kind == Kind::Other => return None,
+                (Place::Outside, byte) if self.breaks_the_array(byte) => {
+                    self.kind = Kind::Other;
+                    return None;
+                }
                 (Place::Outside, b'"') => self.place = Place::InString,
                 (Place::Outside, b'{' | b'[') => {
                     if self.depth == 1 && byte == b'{' && !self.unread {

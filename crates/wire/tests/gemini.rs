@@ -398,7 +398,21 @@ fn recorded_streams_pass_as_arrays_too() {
         recorded.map(|entry| as_array(&std::fs::read_to_string(entry.path()).unwrap())).collect();
     assert!(bodies.len() >= 8);
     bodies.extend(
-        ["[]", "[{\"candidates\":[{\"cut", "{\"error\":{\"code\":500}}", "", "[\n]", "\n,", ", {}"].map(str::to_owned),
+        [
+            "[]",
+            "[{\"candidates\":[{\"cut",
+            "{\"error\":{\"code\":500}}",
+            "",
+            "[\n]",
+            "\n,",
+            ", {}",
+            "[{}[{}",
+            "[{}]{}",
+            "[,{}",
+            "[{}}]",
+            "[{}{}]",
+        ]
+        .map(str::to_owned),
     );
     for body in bodies {
         for limits in [None, Some(Limits::default())] {
