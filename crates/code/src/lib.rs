@@ -5,7 +5,7 @@
 //! skeleton: every symbol with its signature, and the bodies away. Rows are shown byte for byte or not at all, but for data inside of strings, of
 //! which a mark says the bytes; where rows are missing a mark says which, so that the line number of every row that is shown follows.
 //!
-//! Both are omissions, made only from an [`Original`]. A text that does not parse cleanly, that an agent may edit, or
+//! Both are omissions, made only from an [`Original`]. A text of which more than a tenth cannot be read, that an agent may edit, or
 //! that is longer than 1 MiB is left alone. Nothing is recursive in the text, and parsing is bounded in steps.
 //!
 //! ```

@@ -1,7 +1,7 @@
 //! Skeletons: what a file declares, without what it does.
 //!
 //! Kept are the rows that say what each definition is (its signature, and the first row of each decorator or attribute), members of types,
-//! constants, and the first row of what documents the file or a type. Everything else goes, what documents functions too: a fifth of what a
+//! constants, and the first row of what documents the file or a type. Everything else goes, what documents functions too: a tenth of what a
 //! skeleton with it was, for what names and signatures mostly say. Each symbol of the file stays, also one inside a function.
 
 use std::collections::HashSet;

@@ -197,11 +197,19 @@ pub(crate) fn is_grave(line: &str, words: &[Word]) -> bool {
         "traceback",
         "exception",
     ];
-    // Most words are told from all levels by their length or their first letter.
+    /// The letters that levels begin with, a bit each.
+    const STARTS: u32 = {
+        let (mut starts, mut at) = (0, 0);
+        while at < LEVELS.len() {
+            starts |= 1 << (LEVELS[at].as_bytes()[0] - b'a');
+            at += 1;
+        }
+        starts
+    };
+    // Most words are told from all levels by their first letter.
+    let may_be = |byte: &u8| byte.is_ascii_alphabetic() && STARTS >> ((byte | 0x20) - b'a') & 1 == 1;
     let is_level = |word: &[u8]| {
-        (3..=9).contains(&word.len())
-            && matches!(word[0] | 0x20, b'e' | b'w' | b'f' | b'c' | b's' | b'p' | b'a' | b't')
-            && LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level.as_bytes()))
+        word.first().is_some_and(may_be) && LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level.as_bytes()))
     };
     words.iter().take(16).enumerate().any(|(place, word)| match word.of(line) {
         [b'E' | b'F' | b'W'] => place <= 5,
